@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Train the gallery: one painter, a code for each style of models/bundled/gallery.toml.
+
+    scripts/train/gallery.py --data DIR --vgg vgg_normalised.pth --run RUN --minutes 120
+
+DIR holds paintings/, photos/ and content/. The run resumes from RUN/checkpoint.pt, on a CPU or
+a GPU with the same command; the rate falls linearly over --minutes of training time, so a run
+can be lengthened. RUN/log.csv has the losses, RUN/sheet.png the last sample sheet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import tomllib
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from impasto.engines.painter import Shape
+from perception import Vgg, gram, half, pyramid, relative
+from pictures import Photographs, shorter_side, to_tensor
+from torch_painter import TorchPainter
+
+GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--vgg", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True, help="training time, all resumes together")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--crop", type=int, default=256, help="side of a training crop in pixels")
+    parser.add_argument("--style-size", type=int, default=512, help="shorter side of a painting in pixels")
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--style-weight", type=float, default=3.0)
+    parser.add_argument("--content-weight", type=float, default=1.5)
+    parser.add_argument("--tv-weight", type=float, default=0.1)
+    parser.add_argument("--held-out", type=int, default=100, help="photographs never trained on")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def style_targets(vgg: Vgg, paintings: list[Path], size: int, device: str) -> dict[str, Tensor]:
+    """Gram matrices of each layer, stacked over the styles."""
+    targets: dict[str, list[Tensor]] = {}
+    with torch.no_grad():
+        for path in paintings:
+            with Image.open(path) as picture:
+                image = to_tensor(shorter_side(picture.convert("RGB"), size))[None].to(device)
+            for name, features in pyramid(vgg, image).items():
+                targets.setdefault(name, []).append(gram(features)[0])
+    return {name: torch.stack(grams) for name, grams in targets.items()}
+
+
+def total_variation(image: Tensor) -> Tensor:
+    dx = (image[..., 1:] - image[..., :-1]).square().mean()
+    return dx + (image[..., 1:, :] - image[..., :-1, :]).square().mean()
+
+
+def write_sheet(painter: TorchPainter, photos: Tensor, path: Path) -> None:
+    """A row for each of the first styles, a column for each photograph."""
+    with torch.no_grad():
+        rows = [photos] + [painter(photos, code[None].expand(len(photos), -1)) for code in painter.codes]
+    columns = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
+    array = (columns.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    Image.fromarray(array).save(path)
+
+
+def main() -> None:
+    options = arguments()
+    torch.manual_seed(options.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    styles = tomllib.loads(GALLERY.read_text())["style"]
+    vgg = Vgg(options.vgg).to(device, memory_format=torch.channels_last)
+    paintings = [options.data / "paintings" / style["painting"] for style in styles]
+    targets = style_targets(vgg, paintings, options.style_size, device)
+    photographs = Photographs(
+        options.data / "content", options.data / "photos", options.held_out, options.seed
+    )
+    samples = photographs.batch(3, 384).to(device)
+
+    painter = TorchPainter(Shape(), len(styles)).to(device)
+    optimiser = torch.optim.Adam(painter.parameters(), betas=(0.9, 0.99))
+    step, spent = 0, 0.0
+    options.run.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.run / "checkpoint.pt"
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True, map_location=device)
+        painter.load_state_dict(saved["painter"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step, spent = saved["step"], saved["spent"]
+        photographs.random.seed(options.seed + step)
+        torch.manual_seed(options.seed + step)
+
+    def save() -> None:
+        state = {"painter": painter.state_dict(), "optimiser": optimiser.state_dict()}
+        partial = checkpoint.with_suffix(".part")
+        torch.save(state | {"step": step, "spent": spent}, partial)
+        partial.replace(checkpoint)
+        write_sheet(painter, samples, options.run / "sheet.png")
+
+    averages = torch.zeros(3)
+    last_saved = spent
+    while spent < options.minutes * 60:
+        began = time.monotonic()
+        rate = options.rate * min(1.0, (step + 1) / 50) * max(0.02, 1 - spent / (options.minutes * 60))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
+        which = torch.randint(len(styles), (options.batch,), device=device)
+        painting = painter(photo, painter.codes[which])
+        features = pyramid(vgg, painting)
+        with torch.no_grad():
+            wanted = half(vgg, photo)
+        content = sum(relative(features[f"half.{n}"], wanted[n]) for n in ("relu3_1", "relu4_1"))
+        style = sum(relative(gram(features[name]), target[which]) for name, target in targets.items())
+        smooth = total_variation(painting)
+        parts = torch.stack([torch.as_tensor(content).mean(), torch.as_tensor(style).mean(), smooth])
+        weights = parts.new_tensor([options.content_weight, options.style_weight, options.tv_weight])
+        loss = (parts * weights).sum()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(painter.parameters(), 5.0)
+        optimiser.step()
+        step += 1
+        spent += time.monotonic() - began
+        averages += parts.detach().cpu() / 20
+        if step % 20 == 0:
+            with (options.run / "log.csv").open("a") as log:
+                log.write(f"{step},{spent:.0f},{rate:.2e}," + ",".join(f"{v:.4f}" for v in averages) + "\n")
+            averages.zero_()
+        if spent - last_saved > 240:
+            save()
+            last_saved = spent
+    save()
+
+
+if __name__ == "__main__":
+    main()

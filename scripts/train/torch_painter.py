@@ -1,0 +1,67 @@
+"""The painter as a torch module, for training and for the GPU's reference."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from impasto.engines.painter import Shape, forward
+
+
+def fold_doubling(weight: Tensor) -> Tensor:
+    """Turn "double by nearest neighbour, then convolve 5x5" into one 3x3 convolution.
+
+    The shuffled output of the folded convolution equals resize-convolution (Odena et al. 2016,
+    "Deconvolution and Checkerboard Artifacts"), so it cannot learn a grid, at a quarter of the cost.
+
+    Args:
+        weight: (C, I, 5, 5) float.
+
+    Returns:
+        (4 C, I, 3, 3) float; follow it with a pixel shuffle by two.
+    """
+    phases = weight.new_tensor(
+        [
+            [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]],
+            [[1, 0, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 0, 1, 1]],
+        ]
+    )
+    folded = torch.einsum("pyh,qxw,cihw->cpqiyx", phases, phases, weight)
+    return folded.reshape(-1, weight.shape[1], 3, 3)
+
+
+class TorchPainter(nn.Module):
+    """`impasto.engines.painter.forward` with trainable weights and one code per style.
+
+    `forward(image, code)` takes (N, 3, H, W) and (N, code_length) and gives (N, 3, H, W).
+    """
+
+    def __init__(self, shape: Shape, styles: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.weights = nn.ParameterDict()
+        self.biases = nn.ParameterDict()
+        for name, (out, channels, kernel) in shape.convolutions().items():
+            if name == "out":
+                out, kernel = 3, 5
+            weight = torch.empty(out, channels, kernel, kernel)
+            nn.init.kaiming_normal_(weight, nonlinearity="relu")
+            if name == "out":
+                weight *= 0.3
+            self.weights[name.replace(".", "_")] = nn.Parameter(weight)
+            if name == "out":  # every other convolution is followed by a norm that removes a bias
+                self.biases[name] = nn.Parameter(torch.zeros(out))
+        gains = [torch.cat([torch.ones(c), torch.zeros(c)]) for c in shape.norms().values()]
+        self.codes = nn.Parameter(torch.cat(gains).repeat(styles, 1))
+
+    def exported(self) -> dict[str, Tensor]:
+        """The weights as `Ops` implementations expect them: `NAME.weight`, `out.bias`."""
+        weights = {f"{n}.weight": self.weights[n.replace(".", "_")] for n in self.shape.convolutions()}
+        weights["out.weight"] = fold_doubling(weights["out.weight"])
+        weights["out.bias"] = self.biases["out"].repeat_interleave(4)
+        return weights
+
+    def forward(self, image: Tensor, code: Tensor) -> Tensor:
+        from impasto.runtime import TorchOps
+
+        return forward(TorchOps(self.exported()), self.shape, image, code)

@@ -1,0 +1,119 @@
+"""The painter: one compact network for every style, steered by a style code.
+
+A style is a vector, the concatenated gain and bias of every conditional instance norm
+(Dumoulin, Shlens & Kudlur 2017, "A Learned Representation for Artistic Style"). Mixing
+styles is mixing vectors. The body works at an eighth of the picture's resolution, so that
+strokes are large and a picture of 24 megapixels still passes as a whole.
+
+The forward pass is written once against `Ops`; torch (training, GPU) and OpenVINO (CPU)
+each bring their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Tensor = Any
+"""A torch tensor or an OpenVINO graph output: whatever the `Ops` in use works on."""
+
+MULTIPLE = 8
+"""Height and width of the network's input must be multiples of this."""
+
+
+class Ops(Protocol):
+    """The handful of operations the painter is made of; tensors are (N, C, H, W)."""
+
+    def conv(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
+        """Convolve with the weights called `name`, borders replicated, size kept (or halved)."""
+        ...
+
+    def norm(self, x: Tensor, name: str, gain: Tensor, bias: Tensor) -> Tensor:
+        """Instance norm, then scaled by `gain` and shifted by `bias`, each (N, C)."""
+        ...
+
+    def relu(self, x: Tensor) -> Tensor: ...
+
+    def add(self, x: Tensor, y: Tensor) -> Tensor: ...
+
+    def concat(self, x: Tensor, y: Tensor) -> Tensor: ...
+
+    def double(self, x: Tensor) -> Tensor:
+        """Nearest-neighbour upsampling by two."""
+        ...
+
+    def unshuffle(self, x: Tensor, factor: int) -> Tensor: ...
+
+    def shuffle(self, x: Tensor, factor: int) -> Tensor: ...
+
+    def sigmoid(self, x: Tensor) -> Tensor: ...
+
+    def columns(self, code: Tensor, start: int, stop: int) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The painter's size: channels at 1/4, 1/8 and 1/2 of the resolution, and residual blocks."""
+
+    quarter: int = 32
+    eighth: int = 96
+    half: int = 16
+    blocks: int = 5
+
+    def norms(self) -> dict[str, int]:
+        """Channels of each conditional norm, in the order in which a style code holds them."""
+        norms = {"stem": self.quarter, "down": self.eighth}
+        for block in range(self.blocks):
+            norms[f"block{block}.0"] = norms[f"block{block}.1"] = self.eighth
+        return norms | {"up0": self.quarter, "up1": self.half}
+
+    def convolutions(self) -> dict[str, tuple[int, int, int]]:
+        """(out, in, kernel) of each convolution."""
+        convolutions = {"stem": (self.quarter, 48, 3), "down": (self.eighth, self.quarter, 3)}
+        for block in range(self.blocks):
+            convolutions[f"block{block}.0"] = (self.eighth, self.eighth, 3)
+            convolutions[f"block{block}.1"] = (self.eighth, self.eighth, 3)
+        return convolutions | {
+            "up0": (self.quarter, self.eighth, 3),
+            "up1": (self.half, self.quarter + 12, 3),
+            "out": (12, self.half, 3),
+        }
+
+    @property
+    def code_length(self) -> int:
+        return 2 * sum(self.norms().values())
+
+
+def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
+    """Paint `image` in the style of `code`.
+
+    Args:
+        ops: the operations, holding the weights named by `Shape.convolutions`.
+        shape: the painter's size.
+        image: (N, 3, H, W) float, sRGB in 0..1; H and W multiples of `MULTIPLE`.
+        code: (N, `Shape.code_length`) float.
+
+    Returns:
+        (N, 3, H, W) float, sRGB in 0..1.
+    """
+    slots: dict[str, tuple[Tensor, Tensor]] = {}
+    start = 0
+    for name, channels in shape.norms().items():
+        middle, stop = start + channels, start + 2 * channels
+        slots[name] = ops.columns(code, start, middle), ops.columns(code, middle, stop)
+        start = stop
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        return ops.norm(x, name, *slots[name])
+
+    stem = ops.relu(norm(ops.conv(ops.unshuffle(image, 4), "stem"), "stem"))
+    x = ops.relu(norm(ops.conv(stem, "down", stride=2), "down"))
+    for block in range(shape.blocks):
+        first, second = f"block{block}.0", f"block{block}.1"
+        y = ops.relu(norm(ops.conv(x, first), first))
+        x = ops.add(x, norm(ops.conv(y, second), second))
+    x = ops.add(ops.conv(ops.double(x), "up0"), stem)
+    x = ops.relu(norm(x, "up0"))
+    x = ops.conv(ops.concat(ops.double(x), ops.unshuffle(image, 2)), "up1")
+    x = ops.relu(norm(x, "up1"))
+    return ops.sigmoid(ops.shuffle(ops.conv(x, "out"), 2))

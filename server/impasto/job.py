@@ -1,0 +1,235 @@
+"""A `Job` is the one description of work: what to paint with, and what to hand back.
+
+The same dataclasses serve the command line, recipes (TOML), the daemon (JSON) and plug-ins.
+They know nothing of pixels. `Job.from_dict` refuses unknown keys and values out of range with
+one sentence; `Job.to_dict` leaves out what has its default value, so that a recipe stays short.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from impasto.errors import JobError, did_you_mean
+
+VERSION = 1
+FORMATS = ("jpeg", "png", "tiff", "webp", "avif")
+ENGINES = ("auto", "gallery")
+
+
+def _checked(cls: type, data: Any, where: str) -> dict[str, Any]:
+    """Return `data` when it is a table with none but the fields of `cls`."""
+    if not isinstance(data, dict):
+        raise JobError(f"{where} must be a table of keys and values, not {type(data).__name__}.")
+    known = [field.name for field in fields(cls)]
+    for key in data:
+        if key not in known:
+            raise JobError(f"Unknown key “{key}” in {where}{did_you_mean(str(key), known)}.")
+    return data
+
+
+def _number(value: Any, where: str, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise JobError(f"{where} must be a number, not {value!r}.")
+    if not low <= value <= high:
+        raise JobError(f"{where} must lie between {low:g} and {high:g}, not {value:g}.")
+    return float(value)
+
+
+def _choice(value: Any, where: str, known: tuple[Any, ...]) -> Any:
+    if value not in known:
+        choices = ", ".join(str(choice) for choice in known)
+        near = did_you_mean(str(value), [str(choice) for choice in known])
+        raise JobError(f"{where} must be one of {choices}, not {value!r}{near}.")
+    return value
+
+
+def _non_default(instance: Any) -> dict[str, Any]:
+    """Fields of a dataclass that differ from their defaults, by name."""
+    values = ((field, getattr(instance, field.name)) for field in fields(instance))
+    return {field.name: value for field, value in values if value != field.default}
+
+
+@dataclass(frozen=True)
+class StyleRef:
+    """A style by name, and its weight in a blend (any positive number; weights are relative)."""
+
+    ref: str
+    weight: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `NAME` or `NAME:WEIGHT`."""
+        ref, colon, weight = text.rpartition(":")
+        if not colon:
+            return cls.from_dict(text)
+        try:
+            return cls.from_dict({"ref": ref, "weight": float(weight)})
+        except ValueError:
+            raise JobError(f"The weight of style “{ref}” must be a number, not “{weight}”.") from None
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """Take a table `{ref, weight}` or a bare name."""
+        if isinstance(data, str):
+            data = {"ref": data}
+        data = _checked(cls, data, "style")
+        ref = data.get("ref")
+        if not isinstance(ref, str) or not ref:
+            raise JobError(f"A style needs a “ref”, the name of a style, not {ref!r}.")
+        weight = _number(data.get("weight", 1.0), f"The weight of style “{ref}”", 0.0, 1e6)
+        return cls(ref, weight)
+
+    def to_dict(self) -> str | dict[str, Any]:
+        return self.ref if self.weight == 1.0 else {"ref": self.ref, "weight": self.weight}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How to paint.
+
+    Attributes:
+        style: one style or a blend; weights are normalised to a sum of one.
+        strength: 0 returns the picture bit for bit, 1 paints as trained.
+        scale: size of the strokes relative to the picture, 0.25 to 4; 1 as trained.
+        keep_color: how much of the photograph's colour to keep, 0 to 1.
+        engine: technique that paints; "auto" takes the fastest that knows the style.
+        seed: of whatever is random in an engine.
+    """
+
+    style: tuple[StyleRef, ...] = ()
+    strength: float = 1.0
+    scale: float = 1.0
+    keep_color: float = 0.0
+    engine: str = "auto"
+    seed: int = 0
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        data = _checked(cls, data, "look")
+        style = data.get("style", [])
+        style = style if isinstance(style, list | tuple) else [style]
+        seed = data.get("seed", 0)
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise JobError(f"The seed must be a whole number from 0, not {seed!r}.")
+        refs = tuple(StyleRef.from_dict(ref) for ref in style)
+        if refs and sum(ref.weight for ref in refs) <= 0:
+            raise JobError("At least one style must have a weight above 0.")
+        return cls(
+            style=refs,
+            strength=_number(data.get("strength", 1.0), "strength", 0.0, 1.0),
+            scale=_number(data.get("scale", 1.0), "scale", 0.25, 4.0),
+            keep_color=_number(data.get("keep_color", 0.0), "keep_color", 0.0, 1.0),
+            engine=_choice(data.get("engine", "auto"), "engine", ENGINES),
+            seed=seed,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        data = _non_default(self)
+        if self.style:
+            refs = [ref.to_dict() for ref in self.style]
+            data["style"] = refs[0] if len(refs) == 1 else refs
+        return data
+
+
+@dataclass(frozen=True)
+class Output:
+    """What to hand back.
+
+    Attributes:
+        format: one of `FORMATS`, or None to keep the input's.
+        depth: bits per channel, 8, 16 or 32 (float), or None to keep the input's.
+        quality: of a lossy format, 1 to 100.
+        name: pattern of the file name, without ending; {stem} and {style} are filled in.
+    """
+
+    format: str | None = None
+    depth: int | None = None
+    quality: int = 92
+    name: str = "{stem}-{style}"
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        data = _checked(cls, data, "output")
+        name = data.get("name", cls.name)
+        try:
+            filled = name.format(stem="a", style="b")
+        except (AttributeError, KeyError, IndexError, ValueError):
+            filled = ""
+        if not filled or "/" in filled or "\\" in filled:
+            raise JobError(f"The output name must be a pattern such as “{{stem}}-{{style}}”, not {name!r}.")
+        quality = data.get("quality", cls.quality)
+        return cls(
+            format=_choice(data.get("format"), "format", (None, *FORMATS)),
+            depth=_choice(data.get("depth"), "depth", (None, 8, 16, 32)),
+            quality=int(_number(quality, "quality", 1, 100)),
+            name=name,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return _non_default(self)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A look, and what to hand back. `version` is that of this description."""
+
+    look: Look = Look()
+    output: Output = Output()
+    version: int = VERSION
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """Check and take a job as decoded from TOML or JSON.
+
+        Raises:
+            JobError: an unknown key (with the nearest known one), a value of the wrong type or
+                out of range, or a version that this program does not know.
+        """
+        data = _checked(cls, data, "the job")
+        version = data.get("version", VERSION)
+        if version != VERSION:
+            raise JobError(f"This job has version {version!r}; this Impasto knows version {VERSION}.")
+        return cls(Look.from_dict(data.get("look", {})), Output.from_dict(data.get("output", {})))
+
+    def to_dict(self) -> dict[str, Any]:
+        parts = {"look": self.look.to_dict(), "output": self.output.to_dict()}
+        return {"version": self.version} | {name: part for name, part in parts.items() if part}
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        try:
+            return cls.from_dict(json.loads(text))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise JobError(f"The job is not valid JSON: {error}.") from None
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        try:
+            return cls.from_dict(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise JobError(f"The recipe is not valid TOML: {error}.") from None
+
+    def to_toml(self) -> str:
+        """The job as a recipe; `Job.from_toml` reads it back to an equal job."""
+
+        def value(item: Any) -> str:
+            if isinstance(item, list):
+                return "[" + ", ".join(value(part) for part in item) + "]"
+            if isinstance(item, dict):
+                return "{ " + ", ".join(f"{key} = {value(part)}" for key, part in item.items()) + " }"
+            if isinstance(item, str):  # a JSON string is a TOML basic string, but for DEL
+                return json.dumps(item, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return json.dumps(item)
+
+        data = self.to_dict()
+        lines = [f"version = {data.pop('version')}"]
+        for table, entries in data.items():
+            lines += ["", f"[{table}]", *(f"{key} = {value(item)}" for key, item in entries.items())]
+        return "\n".join(lines) + "\n"
