@@ -26,6 +26,8 @@ from torch_painter import TorchPainter
 
 GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -40,9 +42,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--style-weight", type=float, default=3.0)
     parser.add_argument("--content-weight", type=float, default=1.5)
     parser.add_argument("--tv-weight", type=float, default=0.1)
-    parser.add_argument("--held-out", type=int, default=100, help="photographs never trained on")
+    parser.add_argument(
+        "--hold-out", type=int, default=24, help="keep every n-th small photograph back"
+    )
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
+
+
+def read_styles() -> list[dict[str, str]]:
+    return tomllib.loads(GALLERY.read_text(encoding="utf-8"))["style"]
 
 
 def style_targets(vgg: Vgg, paintings: list[Path], size: int, device: str) -> dict[str, Tensor]:
@@ -75,13 +83,14 @@ def main() -> None:
     options = arguments()
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    styles = tomllib.loads(GALLERY.read_text())["style"]
+    styles = read_styles()
     vgg = Vgg(options.vgg).to(device, memory_format=torch.channels_last)
     paintings = [options.data / "paintings" / style["painting"] for style in styles]
     targets = style_targets(vgg, paintings, options.style_size, device)
-    photographs = Photographs(
-        options.data / "content", options.data / "photos", options.held_out, options.seed
-    )
+    small, large = options.data / "content", options.data / "photos"
+    held_out = {path.name for path in EXAMPLES.glob("*.jpg")}
+    held_out |= {path.name for path in sorted(small.glob("*.jpg"))[:: options.hold_out]}
+    photographs = Photographs(small, large, held_out, options.seed)
     samples = photographs.batch(3, 384).to(device)
 
     painter = TorchPainter(Shape(), len(styles)).to(device)

@@ -24,11 +24,14 @@ def shorter_side(picture: Image.Image, size: int) -> Image.Image:
 
 
 class Photographs:
-    """Random square crops; `large` photographs supply half of them, for their sharp detail."""
+    """Random square crops; `large` photographs supply half of them, for their sharp detail.
 
-    def __init__(self, small: Path, large: Path, held_out: int, seed: int) -> None:
-        self.small = sorted(small.rglob("*.jpg"))[held_out:]
-        self.large = sorted(large.glob("*.jpg"))
+    Files named in `held_out` are never used.
+    """
+
+    def __init__(self, small: Path, large: Path, held_out: set[str], seed: int) -> None:
+        self.small = [path for path in sorted(small.glob("*.jpg")) if path.name not in held_out]
+        self.large = [path for path in sorted(large.glob("*.jpg")) if path.name not in held_out]
         self.random = random.Random(seed)
         self.decoded: dict[Path, Image.Image] = {}
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.engines.painter import Shape, forward
+from impasto.runtime.torch_executor import TorchOps
 
 
 def fold_doubling(weight: Tensor) -> Tensor:
@@ -62,6 +63,4 @@ class TorchPainter(nn.Module):
         return weights
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
-        from impasto.runtime import TorchOps
-
         return forward(TorchOps(self.exported()), self.shape, image, code)

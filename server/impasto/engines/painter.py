@@ -28,7 +28,7 @@ class Ops(Protocol):
         """Convolve with the weights called `name`, borders replicated, size kept (or halved)."""
         ...
 
-    def norm(self, x: Tensor, name: str, gain: Tensor, bias: Tensor) -> Tensor:
+    def norm(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
         """Instance norm, then scaled by `gain` and shifted by `bias`, each (N, C)."""
         ...
 
@@ -104,7 +104,7 @@ def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
         start = stop
 
     def norm(x: Tensor, name: str) -> Tensor:
-        return ops.norm(x, name, *slots[name])
+        return ops.norm(x, *slots[name])
 
     stem = ops.relu(norm(ops.conv(ops.unshuffle(image, 4), "stem"), "stem"))
     x = ops.relu(norm(ops.conv(stem, "down", stride=2), "down"))

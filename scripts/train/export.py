@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Export a checkpoint of gallery.py to models/bundled/gallery.safetensors, in float16.
+
+scripts/train/export.py RUN/checkpoint.pt
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from gallery import GALLERY, read_styles
+from impasto.engines.painter import Shape
+from torch_painter import TorchPainter
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    options = parser.parse_args()
+    saved = torch.load(options.checkpoint, weights_only=True, map_location="cpu")
+    styles = read_styles()
+    painter = TorchPainter(Shape(), len(styles))
+    painter.load_state_dict(saved["painter"])
+    with torch.no_grad():
+        tensors = painter.exported() | {"codes": painter.codes}
+    halves = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
+    metadata = {
+        "shape": json.dumps(asdict(painter.shape)),
+        "styles": ",".join(style["name"] for style in styles),
+        "steps": str(saved["step"]),
+        "licence": "Apache-2.0, see CREDITS.md",
+    }
+    save_file(halves, GALLERY.with_name("gallery.safetensors"), metadata)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The bundled gallery: who painted what, and the weights of the network that learned it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from impasto.errors import UnknownStyle, did_you_mean
+
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True)
+class Style:
+    """A named style of the gallery and the public-domain painting it was learned from."""
+
+    name: str
+    title: str
+    artist: str
+    year: str
+    technique: str
+    painting: str
+
+    @property
+    def credit(self) -> str:
+        return f"{self.title}, {self.artist}, {self.year}"
+
+
+@dataclass(frozen=True)
+class GalleryWeights:
+    """The gallery's network.
+
+    Attributes:
+        shape: keyword arguments of `engines.painter.Shape`.
+        weights: float32 arrays as `runtime.Weights`.
+        codes: (styles, code length) float32, in the order of `styles()`.
+    """
+
+    shape: dict[str, int]
+    weights: dict[str, np.ndarray]
+    codes: np.ndarray
+
+
+@cache
+def styles() -> tuple[Style, ...]:
+    """Every style of the gallery, in the order of the codes."""
+    entries = tomllib.loads((BUNDLED / "gallery.toml").read_text(encoding="utf-8"))["style"]
+    return tuple(Style(**entry) for entry in entries)
+
+
+def find(name: str) -> int:
+    """Index of the style called `name`.
+
+    Raises:
+        UnknownStyle: with the nearest names.
+    """
+    names = [style.name for style in styles()]
+    if name not in names:
+        near = did_you_mean(name, names) or "."
+        raise UnknownStyle(f"There is no style “{name}”{near} “impasto styles” lists them all.")
+    return names.index(name)
+
+
+def load() -> GalleryWeights:
+    from safetensors import safe_open
+
+    tensors: dict[str, np.ndarray] = {}
+    with safe_open(BUNDLED / "gallery.safetensors", framework="numpy") as file:
+        metadata = file.metadata()
+        for name in file.keys():  # noqa: SIM118 - not a mapping
+            tensors[name] = file.get_tensor(name).astype(np.float32)
+    codes = tensors.pop("codes")
+    return GalleryWeights(json.loads(metadata["shape"]), tensors, codes)
