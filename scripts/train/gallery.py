@@ -39,12 +39,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--crop", type=int, default=256, help="side of a training crop in pixels")
     parser.add_argument("--style-size", type=int, default=512, help="shorter side of a painting in pixels")
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--style-weight", type=float, default=3.0)
-    parser.add_argument("--content-weight", type=float, default=1.5)
-    parser.add_argument("--tv-weight", type=float, default=0.1)
-    parser.add_argument(
-        "--hold-out", type=int, default=24, help="keep every n-th small photograph back"
-    )
+    parser.add_argument("--style-weight", type=float, default=6.0)
+    parser.add_argument("--content-weight", type=float, default=1.0)
+    parser.add_argument("--tv-weight", type=float, default=5.0)
+    parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -84,7 +82,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     styles = read_styles()
-    vgg = Vgg(options.vgg).to(device, memory_format=torch.channels_last)
+    vgg = Vgg(options.vgg, device)
     paintings = [options.data / "paintings" / style["painting"] for style in styles]
     targets = style_targets(vgg, paintings, options.style_size, device)
     small, large = options.data / "content", options.data / "photos"

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 # Index of each convolution in vgg_normalised.pth, up to relu4_1; a pool stands before each new level.
 LEVELS = (("2", "5"), ("9", "12"), ("16", "19", "22", "25"), ("29",))
@@ -34,26 +34,28 @@ class FrozenConvolution(torch.autograd.Function):
         return F.conv2d(gradients[0], transposed, padding=2), None, None
 
 
-class Vgg(nn.Module):
+class Vgg:
     """Normalised VGG-19 (Gatys et al. 2015), relu1_1 to relu4_1; takes (N, 3, H, W) sRGB in 0..1."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        weights = torch.load(path, weights_only=True, map_location="cpu")
-        for name in ("0", *(name for level in LEVELS for name in level)):
-            self.register_buffer(f"weight_{name}", weights[f"{name}.weight"])
-            self.register_buffer(f"bias_{name}", weights[f"{name}.bias"])
+    def __init__(self, path: Path, device: str) -> None:
+        saved = torch.load(path, weights_only=True, map_location=device)
 
-    def forward(self, image: Tensor, last: str) -> dict[str, Tensor]:
+        def layer(name: str) -> tuple[Tensor, Tensor]:
+            weight = saved[f"{name}.weight"].contiguous(memory_format=torch.channels_last)
+            return weight, saved[f"{name}.bias"]
+
+        self.colour = layer("0")
+        self.levels = [[layer(name) for name in level] for level in LEVELS]
+
+    def __call__(self, image: Tensor, last: str) -> dict[str, Tensor]:
         """Return the activations relu1_1, relu2_1, ... up to and with `last`."""
-        x = F.conv2d(image, self.weight_0, self.bias_0)
+        x = F.conv2d(image, *self.colour)
         features: dict[str, Tensor] = {}
-        for number, level in enumerate(LEVELS, start=1):
-            for name in level:
+        for number, level in enumerate(self.levels, start=1):
+            for index, (weight, bias) in enumerate(level):
                 x = F.pad(x, (1, 1, 1, 1), mode="reflect")
-                weight, bias = getattr(self, f"weight_{name}"), getattr(self, f"bias_{name}")
                 x = F.relu(FrozenConvolution.apply(x, weight, bias), inplace=True)
-                if name == level[0]:
+                if index == 0:
                     features[f"relu{number}_1"] = x
                     if f"relu{number}_1" == last:
                         return features

@@ -30,19 +30,23 @@ class Engine(Protocol):
     weights: ClassVar[tuple[str, ...]]
     device: str
 
+    def check(self, look: Look) -> None:
+        """Raise `UnknownStyle` for a style that this engine does not have."""
+        ...
+
     def paint(self, picture: np.ndarray, look: Look, check: Check) -> np.ndarray:
         """Paint a whole picture of at least 1 x 1 pixel.
 
         Args:
             picture: (H, W, 3) float32, sRGB in 0..1.
-            look: the styles; strength, scale and colour are dealt with in `impasto.paint`.
+            look: the styles, as passed by `check`. Strength, scale and colour are the business of
+                `impasto.paint`.
             check: see `Check`.
 
         Returns:
             (H, W, 3) float32, sRGB in 0..1.
 
         Raises:
-            UnknownStyle: a style of the look has no such name.
             OutOfMemory: the device does not hold a picture of this size.
         """
         ...

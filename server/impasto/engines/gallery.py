@@ -28,12 +28,17 @@ class GalleryEngine:
         )
         self.device = self.executor.device
 
+    def check(self, look: Look) -> None:
+        """See `impasto.engines.Engine.check`."""
+        for style in look.style:
+            gallery.find(style.ref)
+
     def mix(self, styles: tuple[StyleRef, ...]) -> np.ndarray:
         """The code of a blend: (L,) float32, the weighted mean of the styles' codes."""
         total = sum(style.weight for style in styles)
         code = np.zeros(self.codes.shape[1], np.float32)
         for style in styles:
-            code += self.codes[gallery.find(style.ref)] * (style.weight / total)
+            code += self.codes[gallery.find(style.ref)] * np.float32(style.weight / total)
         return code
 
     def paint(self, picture: np.ndarray, look: Look, check: Check) -> np.ndarray:

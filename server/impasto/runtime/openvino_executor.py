@@ -84,7 +84,8 @@ class OpenVinoExecutor:
         code = opset13.parameter([1, code_length], np.float32)
         to_planes, to_pixels = (constant(order) for order in ([0, 3, 1, 2], [0, 2, 3, 1]))
         painted = build(ops, opset13.transpose(image, to_planes), code)
-        model = openvino.Model([opset13.transpose(painted, to_pixels)], [image, code], "painter")
+        result = opset13.transpose(painted, to_pixels)
+        model = openvino.Model([result], [image, code], "painter")  # pyright: ignore - stubs name another class
         core = openvino.Core()
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}

@@ -1,0 +1,74 @@
+"""The work itself: a parcel in, a painted parcel out. Every backend ends here."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from impasto import __version__, raster
+from impasto.backends import Parcel, Progress
+from impasto.engines import engine
+from impasto.errors import UnreadablePicture
+from impasto.job import Job, Look, StyleRef
+from impasto.models import gallery
+from impasto.paint import Painting, paint, work_size
+
+
+def warm_up() -> dict[str, str]:
+    """Load the network and run it once, so that the first job does not wait for either."""
+    painter = engine("auto")
+    width, height = work_size(16, 9, scale=1.0)
+    look = Look(style=(StyleRef(gallery.styles()[0].name),))
+    painter.paint(np.zeros((height, width, 3), np.float32), look, lambda: None)
+    return {"device": painter.device, "engine": painter.name}
+
+
+def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+    """Decode, paint, encode.
+
+    Args:
+        job: what to do.
+        parcel: an encoded file or bare pixels, see `Parcel`.
+        progress: see `Progress`.
+
+    Raises:
+        UnreadablePicture, UnwritablePicture, UnknownStyle, OutOfMemory, Cancelled.
+    """
+    began = time.perf_counter()
+    progress(0.0, "reading")
+    if parcel.meta.get("kind") == "file":
+        source = raster.decode(parcel.data, str(parcel.meta.get("name", "the picture")))
+    elif parcel.meta.get("kind") == "pixels":
+        source = raster.from_pixels(parcel.data, parcel.meta)
+    else:
+        raise UnreadablePicture(f"A parcel is a “file” or “pixels”, not {parcel.meta.get('kind')!r}.")
+    painting = paint(source, job.look, progress)
+    progress(1.0, "writing")
+    if source.format == "raw":
+        data, meta = raster.to_pixels(painting.raster)
+        notes = painting.raster.notes
+    else:
+        output = job.output
+        encodable, notes = raster.encodable(painting.raster, output.format, output.depth)
+        data = raster.encode(encodable, output.format, output.depth, output.quality, credit(job, painting))
+        meta = {"kind": "file", "format": output.format or source.format}
+    report: dict[str, Any] = {
+        "style": [style.to_dict() for style in job.look.style],
+        "engine": painting.engine,
+        "device": painting.device,
+        "paint_seconds": round(painting.seconds, 4),
+        "work_seconds": round(time.perf_counter() - began, 4),
+        "notes": list(notes),
+    }
+    return Parcel(data, meta | {"report": report})
+
+
+def credit(job: Job, painting: Painting) -> str | None:
+    """What the picture's metadata say of its making, or None for a picture left as it was."""
+    if job.look.strength == 0:
+        return None
+    named = {style.name: style.credit for style in gallery.styles()}
+    styles = "; ".join(f"{ref.ref} ({named[ref.ref]})" for ref in job.look.style)
+    return f"Painted by Impasto {__version__}, engine {painting.engine}, style {styles}"

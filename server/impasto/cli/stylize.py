@@ -1,0 +1,228 @@
+"""Paint pictures. Originals are never written to; a painting appears complete or not at all."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from impasto.backends import Backend, Parcel, Progress
+from impasto.cli.progress import shown_progress
+from impasto.errors import (
+    ImpastoError,
+    JobError,
+    PartlyDone,
+    UnreadablePicture,
+    UnwritablePicture,
+    UsageError,
+)
+from impasto.files import SUFFIXES, publish, read, suffix_for
+from impasto.job import ENGINES, FORMATS, Job, Look, Output, StyleRef
+
+STDIO = Path("-")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "Without -o, a painting goes beside its photograph as NAME-STYLE, and those of a folder into\n"
+        "its sub-folder “impasto”. Exit status: 0 done, 2 wrong use or bad input, 3 some of several\n"
+        "pictures failed, 5 the daemon failed, 130 stopped."
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="INPUT", help="picture, folder of pictures, or - for stdin")
+    add("-o", "--output", type=Path, metavar="OUT", help="file, folder (for several), or - for stdout")
+    add("--style", action="append", metavar="NAME[:WEIGHT]", help="a style; repeat it for a blend")
+    add("--strength", type=float, metavar="F", help="0 leaves the picture as it is, 1 paints fully (default)")
+    add("--scale", type=float, metavar="F", help="size of the strokes, 0.25 to 4 (default 1)")
+    add("--keep-color", type=float, metavar="F", help="how much of the photograph's colour stays, 0 to 1")
+    add("--engine", metavar="NAME", help=f"technique: {', '.join(ENGINES)}")
+    add("--seed", type=int, metavar="N", help="of whatever is random in an engine")
+    add(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="a TOML file with [look] and [output]; options win over it",
+    )
+    add(
+        "--format", metavar="NAME", help=f"of the output: {', '.join(FORMATS)} (default: as OUT or the input)"
+    )
+    add(
+        "--depth",
+        type=int,
+        metavar="BITS",
+        help="per channel of the output: 8, 16 or 32 (default: as the input)",
+    )
+    add("--quality", type=int, metavar="N", help="of a lossy output, 1 to 100 (default 92)")
+    add("--json", action="store_true", help="print one object a picture, for programs")
+    add("--no-daemon", action="store_true", help="work in this process even when a daemon runs")
+
+
+def read_job(args: argparse.Namespace) -> Job:
+    """The job that recipe and options describe together."""
+    job = Job()
+    if args.recipe:
+        try:
+            job = Job.from_toml(read(args.recipe).decode())
+        except UnicodeDecodeError:
+            raise JobError(f"{args.recipe} is not a text file.") from None
+        except JobError as error:
+            raise JobError(f"{args.recipe}: {error}") from None
+        except UnreadablePicture as error:
+            raise JobError(str(error)) from None
+    given = {name: getattr(args, name) for name in ("strength", "scale", "keep_color", "engine", "seed")}
+    look = {name: value for name, value in given.items() if value is not None}
+    if args.style:
+        look["style"] = [StyleRef.parse(text).to_dict() for text in args.style]
+    given = {name: getattr(args, name) for name in ("format", "depth", "quality")}
+    output = {name: value for name, value in given.items() if value is not None}
+    merged = Job(Look.from_dict(job.look.to_dict() | look), Output.from_dict(job.output.to_dict() | output))
+    if not merged.look.style:
+        raise UsageError("no style is chosen; name one with --style (“impasto styles” lists them).")
+    return merged
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One picture to paint: where it comes from, and the file or folder it goes to."""
+
+    source: Path
+    target: Path
+
+
+def errands(inputs: list[Path], output: Path | None) -> list[Errand]:
+    """What to paint, and to where. Folders are searched for pictures, not their sub-folders."""
+    found: list[Errand] = []
+    many = len(inputs) > 1 or any(path.is_dir() for path in inputs)
+    for path in inputs:
+        if path.is_dir():
+            folder = output or path / "impasto"
+            pictures = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not pictures:
+                raise UnreadablePicture(f"{path} holds no pictures ({', '.join(SUFFIXES)}).")
+            found += (Errand(picture, folder) for picture in pictures)
+        else:
+            found.append(Errand(path, output or (STDIO if path == STDIO else path.parent)))
+    if many and output is not None:
+        if output == STDIO or (output.suffix.lower() in SUFFIXES and not output.is_dir()):
+            raise UsageError(f"-o {output} is one file, but there are several pictures: name a folder.")
+        make_folder(output)
+    return found
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritablePicture(
+            f"{folder} cannot be made ({error.strerror}); choose another with -o."
+        ) from None
+
+
+def target_file(errand: Errand, job: Job, format_name: str) -> Path:
+    """The file to write, never the photograph itself."""
+    target = errand.target
+    names_folder = target.is_dir() or target.suffix.lower() not in SUFFIXES
+    if names_folder:
+        style = "+".join(style.ref for style in job.look.style)
+        stem = "stdin" if errand.source == STDIO else errand.source.stem
+        name = job.output.name.format(stem=stem, style=style)
+        target = target / (name + suffix_for(format_name, errand.source))
+    if target.exists() and errand.source != STDIO and target.samefile(errand.source):
+        raise UnwritablePicture(f"{target} is the original and stays as it is; choose another name with -o.")
+    return target
+
+
+def paint_one(errand: Errand, job: Job, backend: Backend, progress: Progress) -> dict[str, Any]:
+    """Paint one picture and return what `--json` prints."""
+    began = time.perf_counter()
+    if errand.target != STDIO:
+        wanted = SUFFIXES.get(errand.target.suffix.lower())
+        if wanted and not job.output.format and not errand.target.is_dir():
+            job = replace(job, output=replace(job.output, format=wanted))
+        target_file(errand, job, job.output.format or "jpeg")  # complain before the work, not after
+    data = sys.stdin.buffer.read() if errand.source == STDIO else read(errand.source)
+    name = "stdin" if errand.source == STDIO else str(errand.source)
+    result = backend.run(job, Parcel(data, {"kind": "file", "name": name}), progress)
+    if errand.target == STDIO:
+        target = STDIO
+        sys.stdout.buffer.write(result.data)
+        sys.stdout.buffer.flush()
+    else:
+        target = target_file(errand, job, result.meta["format"])
+        if errand.target != target:
+            make_folder(target.parent)
+        publish(target, result.data)
+    total = {"total_seconds": round(time.perf_counter() - began, 4)}
+    return {"input": name, "output": str(target)} | result.meta["report"] | total
+
+
+def open_backend(args: argparse.Namespace) -> Backend:
+    """The daemon when one runs, else this process."""
+    if not args.no_daemon:
+        from impasto.backends.daemon import running_daemon
+
+        backend = running_daemon()
+        if backend is not None:
+            return backend
+    from impasto.backends.local import LocalBackend
+
+    return LocalBackend()
+
+
+def results(
+    work: list[Errand], job: Job, backend: Backend, show: bool
+) -> Iterator[dict[str, Any] | tuple[Errand, ImpastoError]]:
+    for errand in work:
+        with shown_progress(errand.source.name, show) as progress:
+            try:
+                yield paint_one(errand, job, backend, progress)
+            except ImpastoError as error:
+                if error.code not in (2, 1):
+                    raise
+                yield errand, error
+
+
+def run(args: argparse.Namespace) -> int:
+    job = read_job(args)
+    work = errands(args.inputs, args.output)
+    to_stdout = any(errand.target == STDIO for errand in work)
+    if args.json and to_stdout:
+        raise UsageError("--json and a picture cannot both go to stdout; name a file with -o.")
+    show = not args.json and sys.stderr.isatty()
+    backend = open_backend(args)
+    failures: list[ImpastoError] = []
+    try:
+        for result in results(work, job, backend, show):
+            if isinstance(result, tuple):
+                errand, error = result
+                failures.append(error)
+                if len(work) > 1:
+                    sys.stderr.write(f"impasto: {error}\n")
+                if args.json:
+                    report = {"input": str(errand.source), "error": str(error), "error_name": error.name}
+                    sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+            elif args.json:
+                sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+            else:
+                for note in result["notes"]:
+                    sys.stderr.write(f"impasto: {note}\n")
+                if not to_stdout:
+                    seconds = f"{result['total_seconds']:.2f} s, painting {result['paint_seconds']:.2f} s"
+                    sys.stdout.write(f"{result['output']} ({seconds}; {result['device']})\n")
+    finally:
+        backend.close()
+    if not failures:
+        return 0
+    if len(work) == 1:
+        raise failures[0]
+    painted = len(work) - len(failures)
+    if painted:
+        raise PartlyDone(f"{painted} of {len(work)} pictures were painted; the others are named above.")
+    raise type(failures[0])(f"None of the {len(work)} pictures could be painted.")

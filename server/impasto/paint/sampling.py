@@ -1,0 +1,82 @@
+"""Scaling pictures, and filling what is transparent before it is painted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyvips
+
+from impasto.raster import Raster
+
+KERNEL = "cubic"
+"""Lanczos is a little sharper, but rings beside the hard edges that a painting is full of."""
+
+
+def image(array: np.ndarray) -> pyvips.Image:
+    """A libvips view of (H, W) or (H, W, C) pixels; float16 is widened."""
+    if array.dtype == np.float16:
+        array = array.astype(np.float32)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    array = np.ascontiguousarray(array)
+    height, width, bands = array.shape
+    kind = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}[array.dtype.name]
+    return pyvips.Image.new_from_memory(array.data, width, height, bands, kind)
+
+
+def scaled(source: pyvips.Image, width: int, height: int) -> pyvips.Image:
+    """`source` at exactly `width` x `height` pixels, computed when asked for."""
+    across, down = width / source.width, height / source.height
+    if (across, down) == (1, 1):
+        return source
+    return source.resize(across, vscale=down, kernel=KERNEL).crop(0, 0, width, height)
+
+
+def pixels(source: pyvips.Image) -> np.ndarray:
+    """(H, W, C) array of the image's own type."""
+    return source.numpy().reshape(source.height, source.width, source.bands)
+
+
+def working_copy(raster: Raster, width: int, height: int) -> np.ndarray:
+    """The picture at `width` x `height` in the working space, transparent areas filled.
+
+    Returns:
+        (height, width, 3) float32, sRGB in 0..1.
+    """
+    alpha = raster.alpha
+    if alpha is None or alpha.min() == opaque(alpha.dtype):
+        small = pixels(scaled(image(raster.pixels), width, height))
+        return raster.replace(pixels=small, alpha=None).to_srgb()
+    whole = image(alpha).cast("float") / opaque(alpha.dtype)
+    premultiplied = (image(raster.pixels).cast("float") / opaque(raster.pixels.dtype)) * whole
+    coverage = pixels(scaled(whole, width, height)).clip(0, 1)
+    colour = pixels(scaled(premultiplied, width, height))
+    filled = fill(colour, coverage)
+    return raster.replace(pixels=filled, alpha=None).to_srgb()
+
+
+def opaque(dtype: np.dtype) -> float:
+    """The value of a fully opaque, or fully light, pixel."""
+    return float(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 1.0
+
+
+def fill(premultiplied: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+    """Continue the colours of the opaque areas into the transparent ones (pull-push).
+
+    Args:
+        premultiplied: (H, W, C) float32, colour times coverage.
+        coverage: (H, W, 1) float32 in 0..1.
+
+    Returns:
+        (H, W, C) float32, the colour where there is any and a smooth continuation elsewhere.
+    """
+    known = coverage > 1 / 255
+    colour = np.where(known, premultiplied / np.maximum(coverage, 1 / 255), 0).astype(np.float32)
+    height, width = coverage.shape[:2]
+    if known.all() or max(height, width) == 1:
+        return colour
+    weight = known.astype(np.float32)
+    half = (max(1, width // 2), max(1, height // 2))
+    coarse_colour = pixels(scaled(image(colour * weight), *half))
+    coarse_weight = pixels(scaled(image(weight), *half)).clip(0, 1)
+    coarse = fill(coarse_colour, coarse_weight)
+    return np.where(known, colour, pixels(scaled(image(coarse), width, height)))
