@@ -1,0 +1,269 @@
+"""Painting in a process of its own: it keeps the networks warm, it can be stopped at any moment,
+and what it dies of does not take us along. Pixels go through segments, words through pipes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from impasto.backends import Parcel, Progress
+from impasto.backends.segments import Segments, remove, result_name, view
+from impasto.errors import WorkerLost, by_name
+from impasto.job import Job
+
+log = logging.getLogger(__name__)
+
+TICK = 0.1
+"""Seconds between two calls of a job's `progress` when the worker is silent."""
+
+GRACE = 1.0
+"""Seconds that a worker has to stop a job before it is killed."""
+
+Message = dict[str, Any]
+
+
+class WorkerBackend:
+    """A `Backend` that runs jobs one after another in a worker, and replaces a worker that dies."""
+
+    def __init__(self, entry: str = "impasto.backends.work", segments: Segments | None = None) -> None:
+        """
+        Args:
+            entry: module whose `perform` does the work and whose `warm_up`, if any, runs first.
+            segments: where pixels are shared; by default in a directory of this backend's own.
+        """
+        self._entry = entry
+        self._own: Path | None = None
+        if segments is None:
+            memory = Path("/dev/shm")
+            self._own = Path(tempfile.mkdtemp(prefix="impasto-", dir=memory if memory.is_dir() else None))
+            segments = Segments([self._own])
+        self._segments = segments
+        self._lock = threading.Lock()
+        self._ids = itertools.count(1)
+        self._process: _Process | None = None
+        self._closed = False
+
+    def warm(self) -> None:
+        """Start the worker now, so that the first job finds it warm; does not wait for it."""
+        with self._lock:
+            self._living()
+
+    def run(self, job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+        """See `impasto.backends.Backend.run`. The result's data is a view of shared memory.
+
+        Raises:
+            WorkerLost: the worker died; the next job gets a new one.
+        """
+        source = self._segments.write(parcel.data)
+        try:
+            meta, path = self.paint(job.to_json(), parcel.meta, source, progress)
+        finally:
+            remove(source)
+        data = view(path)
+        remove(path)
+        return Parcel(data, meta)
+
+    def paint(
+        self, job_json: str, meta: dict[str, Any], source: Path, progress: Progress
+    ) -> tuple[dict[str, Any], Path]:
+        """As `run`, with the picture in the segment `source`; the caller owns both segments."""
+        with self._lock:
+            process = self._living()
+            self._await_ready(process, progress)
+            job = next(self._ids)
+            process.tell({"do": "paint", "job": job, "recipe": job_json, "meta": meta, "source": str(source)})
+            try:
+                return self._follow(process, job, progress)
+            except BaseException:
+                self._segments.sweep(result_name(source))
+                raise
+
+    def close(self) -> None:
+        """End the worker and remove what it left."""
+        self._closed = True
+        if self._process is not None:
+            self._process.end()
+        if self._own is not None:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """`pid` (or None), `state` ("warming", "ready", "stopped"), and when it is ready what
+        `warm_up` said of `device` and `engine`."""
+        process = self._process
+        if process is None or process.lost.is_set():
+            return {"pid": None, "state": "stopped"}
+        return {"pid": process.pid, "state": "ready" if process.warm else "warming", **process.facts}
+
+    def _living(self) -> _Process:
+        if self._closed:
+            raise WorkerLost("The painting process was stopped.")
+        if self._process is None or self._process.lost.is_set():
+            self._process = _Process(self._entry, self._segments)
+        return self._process
+
+    def _await_ready(self, process: _Process, progress: Progress) -> None:
+        while not process.ready.wait(TICK):
+            progress(0.0, "warming up")
+        if process.lost.is_set():
+            raise self._loss(process)
+
+    def _follow(self, process: _Process, job: int, progress: Progress) -> tuple[dict[str, Any], Path]:
+        fraction, text = 0.0, "starting"
+        while True:
+            try:
+                message = process.said.get(timeout=TICK)
+            except queue.Empty:
+                message = {"say": "progress", "job": job, "fraction": fraction, "text": text}
+            if message is None:
+                raise self._loss(process)
+            if message["job"] != job:
+                continue
+            if message["say"] == "done":
+                return message["meta"], Path(message["path"])
+            if message["say"] == "failed":
+                raise by_name(message["name"])(message["sentence"])
+            fraction, text = message["fraction"], message["text"]
+            try:
+                progress(fraction, text)
+            except BaseException:
+                self._halt(process, job)
+                raise
+
+    def _halt(self, process: _Process, job: int) -> None:
+        """Ask the worker to stop `job`; kill it when it does not."""
+        process.tell({"do": "cancel", "job": job})
+        deadline = time.monotonic() + GRACE
+        while (remaining := deadline - time.monotonic()) > 0:
+            try:
+                message = process.said.get(timeout=remaining)
+            except queue.Empty:
+                break
+            if message is None:
+                break
+            if message["job"] == job and message["say"] in ("done", "failed"):
+                return
+        log.warning("The worker did not stop within %g s and is replaced.", GRACE)
+        process.kill()
+        if not self._closed:
+            self._living()
+
+    def _loss(self, process: _Process) -> WorkerLost:
+        if self._closed:
+            return WorkerLost("The painting process was stopped.")
+        log.error("The worker ended unexpectedly: %s.", process.cause)
+        if process.warm:  # one that dies before it is ready would do so again
+            self._living()
+        return WorkerLost(
+            f"The painting process stopped unexpectedly ({process.cause}); "
+            "try again or use a smaller picture."
+        )
+
+
+class _Process:
+    """One worker's life.
+
+    Attributes:
+        said: what it said of jobs; None is its end.
+        warm: whether it has said that it is ready.
+        facts: what it then said of itself.
+        ready: set when it is ready, or lost.
+        lost: set when it has ended.
+    """
+
+    def __init__(self, entry: str, segments: Segments) -> None:
+        self.said: queue.Queue[Message | None] = queue.Queue()
+        self.warm = False
+        self.facts: dict[str, Any] = {}
+        self.ready = threading.Event()
+        self.lost = threading.Event()
+        self._command = [sys.executable, "-P", "-m", "impasto.backends.worker_process", entry]
+        self._command += [str(os.getpid()), *map(str, segments.directories)]
+        self._popen: subprocess.Popen[str] | None = None
+        self._spawned = threading.Event()
+        # The worker asks the kernel to die with its parent, which to Linux is the thread that
+        # started it: this one, which lives as long as the worker does.
+        threading.Thread(target=self._keep, name="worker-keeper", daemon=True).start()
+        self._spawned.wait()
+
+    @property
+    def pid(self) -> int | None:
+        return self._popen.pid if self._popen else None
+
+    @property
+    def cause(self) -> str:
+        """Why it ended, for a message."""
+        status = self._popen.returncode if self._popen else None
+        if status is None:
+            return "it could not be started"
+        if status == -signal.SIGKILL:
+            return "killed, perhaps for lack of memory"
+        if status < 0:
+            return f"{signal.Signals(-status).name}"
+        return f"exit status {status}"
+
+    def tell(self, message: Message) -> None:
+        """Send a message; one that finds the worker dead is lost, and its end says so."""
+        assert self._popen and self._popen.stdin
+        with contextlib.suppress(OSError, ValueError):  # it has gone, or `end` was called meanwhile
+            self._popen.stdin.write(json.dumps(message) + "\n")
+            self._popen.stdin.flush()
+
+    def kill(self) -> None:
+        """End it now, and wait for that."""
+        if self._popen:
+            self._popen.kill()
+            self.lost.wait()
+
+    def end(self) -> None:
+        """Let it end, which it does when its input ends; kill it when it does not."""
+        if self._popen and self._popen.stdin:
+            with contextlib.suppress(OSError):  # it has ended before it read the last message
+                self._popen.stdin.close()
+        if not self.lost.wait(GRACE):
+            self.kill()
+
+    def _keep(self) -> None:
+        pipe = subprocess.PIPE
+        try:
+            self._popen = subprocess.Popen(
+                self._command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8"
+            )
+        except OSError as error:
+            log.error("The worker cannot be started: %s.", error)
+        finally:
+            self._spawned.set()
+        if self._popen:
+            assert self._popen.stdout
+            threading.Thread(target=self._log, name="worker-log", daemon=True).start()
+            for line in self._popen.stdout:
+                message = json.loads(line)
+                if message["say"] == "ready":
+                    self.facts, self.warm = message["facts"], True
+                    log.info("The worker is ready: %s.", message["facts"])
+                    self.ready.set()
+                else:
+                    self.said.put(message)
+            self._popen.wait()
+        self.lost.set()
+        self.ready.set()
+        self.said.put(None)
+
+    def _log(self) -> None:
+        assert self._popen and self._popen.stderr
+        for line in self._popen.stderr:
+            log.info("worker: %s", line.rstrip())

@@ -1,0 +1,128 @@
+"""The worker's side of `WorkerBackend`: `python -m impasto.backends.worker_process ENTRY PARENT DIR…`.
+
+It reads messages from stdin and writes them to stdout, one JSON object a line, and ends with stdin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TextIO
+
+from impasto.backends import Parcel
+from impasto.backends.segments import Segments, result_name, view
+from impasto.errors import Cancelled, ImpastoError, OutOfMemory
+from impasto.job import Job
+
+PR_SET_PDEATHSIG = 1
+SPACING = 0.02
+"""Seconds between two progress messages."""
+
+Say = Callable[[dict[str, Any]], None]
+
+
+class Inbox:
+    """What the parent said: jobs in a queue, and the ids of those that are to stop."""
+
+    def __init__(self, lines: TextIO) -> None:
+        self.jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.stopped: set[int] = set()
+        threading.Thread(target=self._listen, args=(lines,), daemon=True).start()
+
+    def _listen(self, lines: TextIO) -> None:
+        for line in lines:
+            message = json.loads(line)
+            if message["do"] == "cancel":
+                self.stopped.add(message["job"])
+            else:
+                self.jobs.put(message)
+        os._exit(0)  # the parent has gone; whatever the main thread is at, nobody waits for it
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel end this process with its parent, even while it cannot read its input."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def volunteer_for_oom() -> None:
+    """When memory runs out, the kernel shall take this process, not the daemon or the editor."""
+    with contextlib.suppress(OSError):  # not Linux, or not allowed: then the kernel chooses
+        Path("/proc/self/oom_score_adj").write_text("600")
+
+
+def perform(
+    entry: ModuleType, order: dict[str, Any], inbox: Inbox, segments: Segments, say: Say
+) -> dict[str, Any]:
+    """Do one job; returns the message that ends it."""
+    number = order["job"]
+    last = 0.0
+
+    def progress(fraction: float, text: str) -> None:
+        nonlocal last
+        if number in inbox.stopped:
+            raise Cancelled("The painting was cancelled.")
+        now = time.monotonic()
+        if now - last >= SPACING:
+            last = now
+            say({"say": "progress", "job": number, "fraction": float(fraction), "text": str(text)})
+
+    failed = {"say": "failed", "job": number}
+    try:
+        parcel = Parcel(view(Path(order["source"])), order["meta"])
+        result = entry.perform(Job.from_json(order["recipe"]), parcel, progress)
+        path = segments.write(result.data, result_name(order["source"]))
+        return {"say": "done", "job": number, "meta": dict(result.meta), "path": str(path)}
+    except ImpastoError as error:
+        return failed | {"name": error.name, "sentence": str(error)}
+    except MemoryError:
+        sentence = "There is not enough memory for this picture; close other programs or use a smaller one."
+        return failed | {"name": OutOfMemory.__name__, "sentence": sentence}
+    except Exception as error:  # a fault of ours must not cost the warm networks
+        traceback.print_exc()
+        sentence = f"Painting failed by a fault in Impasto ({type(error).__name__}: {error}); see the log."
+        return failed | {"name": ImpastoError.__name__, "sentence": sentence}
+
+
+def main(entry_name: str, parent: str, *directories: str) -> None:
+    die_with(int(parent))
+    volunteer_for_oom()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends us
+    # Libraries print to stdout; that goes to stderr, and the real one stays ours.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def say(message: dict[str, Any]) -> None:
+        out.write(json.dumps(message) + "\n")
+
+    inbox = Inbox(sys.stdin)
+    segments = Segments(list(map(Path, directories)))
+    entry = importlib.import_module(entry_name)
+    facts: dict[str, Any] = {}
+    try:
+        facts = dict(entry.warm_up()) if hasattr(entry, "warm_up") else {}
+    except Exception:  # the job that meets the same trouble tells it to somebody
+        traceback.print_exc()
+    say({"say": "ready", "facts": facts})
+    while True:
+        order = inbox.jobs.get()
+        say(perform(entry, order, inbox, segments, say))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
