@@ -1,0 +1,29 @@
+"""The lock that makes a daemon the only one of its user. The system drops it when we die."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class Lock:
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def acquire(self) -> bool:
+        """Take the lock, or return false at once."""
+        try:
+            if os.name == "posix":
+                import fcntl
+
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            else:
+                import msvcrt
+
+                msvcrt.locking(self._descriptor, msvcrt.LK_NBLCK, 1)  # pyright: ignore
+        except OSError:
+            return False
+        return True
+
+    def release(self) -> None:
+        os.close(self._descriptor)

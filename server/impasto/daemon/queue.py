@@ -1,0 +1,168 @@
+"""The jobs that wait, and the one that is painted: interactive before normal before batch, and
+first come, first served within each."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impasto.backends.segments import remove
+from impasto.backends.worker import WorkerBackend
+from impasto.errors import Cancelled, DaemonError, ImpastoError
+
+log = logging.getLogger(__name__)
+
+PRIORITIES = ("interactive", "normal", "batch")
+ENDED = ("done", "failed", "cancelled")
+
+
+@dataclass(eq=False)
+class Task:
+    """A job on its way.
+
+    Attributes:
+        source: segment of `size` bytes with the picture; belongs to the task, as does `result`'s.
+        state: "filling" until its data is there, "queued", "running", then one of `ENDED`.
+        text: what is happening, or why it failed.
+        news: whether something changed since its owner last asked.
+        released: its owner has forgotten it.
+    """
+
+    id: int
+    priority: str
+    recipe: str
+    meta: dict[str, Any]
+    source: Path
+    size: int
+    state: str = "filling"
+    fraction: float = 0.0
+    text: str = ""
+    error: ImpastoError | None = None
+    result: tuple[dict[str, Any], Path] | None = None
+    news: bool = False
+    released: bool = False
+
+
+class Queue:
+    """Runs tasks on a worker, one at a time. All methods can be called from any thread."""
+
+    def __init__(self, worker: WorkerBackend) -> None:
+        self._worker = worker
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[int, int, Task]] = []
+        self._order = itertools.count()
+        self._running: Task | None = None
+        self.ended: Counter[str] = Counter()
+        threading.Thread(target=self._run, name="queue", daemon=True).start()
+
+    def start(self, task: Task) -> None:
+        """Queue a task.
+
+        Raises:
+            DaemonError: it was started before.
+        """
+        with self._changed:
+            if task.state != "filling":
+                raise DaemonError(f"Job {task.id} was started before; it is {task.state}.")
+            self._tell(task, "queued", "waiting")
+            heapq.heappush(self._waiting, (PRIORITIES.index(task.priority), next(self._order), task))
+
+    def wait(self, task: Task, seconds: float) -> tuple[str, float, str]:
+        """State, fraction and text of a task, as soon as there is news, at most after `seconds`."""
+        with self._changed:
+            self._changed.wait_for(lambda: task.news or task.state in ENDED, seconds)
+            task.news = False
+            return task.state, task.fraction, task.text
+
+    def cancel(self, task: Task) -> None:
+        """End a task, at once to all who ask; the worker stops it within a second."""
+        with self._changed:
+            if task.state not in ENDED:
+                self._end(task, "cancelled", Cancelled("The painting was cancelled."))
+
+    def release(self, task: Task) -> None:
+        """Cancel a task that has not ended, and free its memory as soon as nobody works on it."""
+        self.cancel(task)
+        with self._changed:
+            task.released = True
+            if task is not self._running:
+                _free(task)
+
+    def active(self) -> bool:
+        """Whether anything waits or runs."""
+        with self._changed:
+            return self._running is not None or any(t.state == "queued" for _, _, t in self._waiting)
+
+    def summary(self) -> dict[str, Any]:
+        """What `status` tells of the queue: the running job, how many wait, how many ended how."""
+        with self._changed:
+            waiting = Counter(task.priority for _, _, task in self._waiting if task.state == "queued")
+            running = self._running
+            return {
+                "running": running and {"job": running.id, "fraction": running.fraction},
+                "waiting": {priority: waiting[priority] for priority in PRIORITIES},
+                **{state: self.ended[state] for state in ENDED},
+            }
+
+    def _tell(self, task: Task, state: str, text: str) -> None:
+        task.state, task.text, task.news = state, text, True
+        self._changed.notify_all()
+
+    def _end(self, task: Task, state: str, error: ImpastoError | None = None) -> None:
+        task.error = error
+        self.ended[state] += 1
+        self._tell(task, state, str(error) if error else "done")
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                *_, task = heapq.heappop(self._waiting)
+                if task.state != "queued":
+                    continue
+                self._running = task
+                self._tell(task, "running", "starting")
+            began = time.monotonic()
+            result, error = self._paint(task)
+            with self._changed:
+                self._running = None
+                if task.state == "running":
+                    task.result = result
+                    task.fraction = 1.0 if result else task.fraction
+                    self._end(task, "done" if result else "failed", error)
+                elif result:
+                    remove(result[1])
+                if task.released:
+                    _free(task)
+            reason = f": {error}" if task.state == "failed" else ""
+            log.info("Job %d %s after %.2f s%s", task.id, task.state, time.monotonic() - began, reason)
+
+    def _paint(self, task: Task) -> tuple[tuple[dict[str, Any], Path] | None, ImpastoError | None]:
+        def progress(fraction: float, text: str) -> None:
+            with self._changed:
+                if task.state != "running":
+                    raise Cancelled("The painting was cancelled.")
+                if (fraction, text) != (task.fraction, task.text):
+                    task.fraction = fraction
+                    self._tell(task, "running", text)
+
+        try:
+            return self._worker.paint(task.recipe, task.meta, task.source, progress), None
+        except ImpastoError as error:
+            return None, error
+        except Exception:  # whatever it is, the next job deserves a queue
+            log.exception("Job %d met a fault", task.id)
+            return None, DaemonError("The daemon failed by a fault in Impasto; see its log.")
+
+
+def _free(task: Task) -> None:
+    remove(task.source)
+    if task.result:
+        remove(task.result[1])
