@@ -36,15 +36,15 @@ _SAME = 0.5 / 255
 def linear(encoded: npt.NDArray[np.floating]) -> Floats:
     """sRGB-encoded values, float 0..1 (clipped to it), as linear light."""
     x = np.clip(encoded, 0, 1, dtype=np.float32)
-    return np.where(x <= 0.04045, x / np.float32(12.92), ((x + np.float32(0.055)) / np.float32(1.055)) ** 2.4)
+    power = ((x + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(x <= 0.04045, x / np.float32(12.92), power)
 
 
 def encoded(light: npt.NDArray[np.floating]) -> Floats:
     """Linear light, float 0..1 (clipped to it), as sRGB-encoded values."""
     x = np.clip(light, 0, 1, dtype=np.float32)
-    return np.where(
-        x <= 0.0031308, x * np.float32(12.92), np.float32(1.055) * x ** (1 / 2.4) - np.float32(0.055)
-    )
+    power = np.float32(1.055) * x ** np.float32(1 / 2.4) - np.float32(0.055)
+    return np.where(x <= 0.0031308, x * np.float32(12.92), power)
 
 
 def luminance(srgb: Floats) -> Floats:

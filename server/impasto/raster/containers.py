@@ -20,6 +20,9 @@ JPEG_ROOM = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
 """Most bytes of an EXIF block or XMP packet in a JPEG file."""
 
 
+_STRANGE = "The AVIF encoder wrote a file of an unknown kind; choose another format."
+
+
 def completed(data: bytes, raster: Raster, exif: bytes | None) -> bytes:
     """The encoded file `data`, of the format of `raster`, with what libvips did not write.
 
@@ -119,7 +122,7 @@ def _avif(data: bytes, exif: bytes) -> bytes:
     at = inside[b"iloc"][0]
     # Version 0, offsets, lengths and bases of 4 bytes: as libheif writes small files.
     if data[at] != 0 or data[at + 4 : at + 6] != b"\x44\x40" or len(numbers) != 1:
-        raise UnwritablePicture("The AVIF encoder wrote a file of an unknown kind; choose another format.")
+        raise UnwritablePicture(_STRANGE)
     result = bytearray(data)
     (count,) = struct.unpack(">H", data[at + 6 : at + 8])
     at += 8

@@ -23,25 +23,9 @@ DESCRIPTIVE = (DESCRIPTION, MAKE, 272, SOFTWARE, 306, 315, 316, 18246, 18249, 33
 
 _CHILDREN: dict[int, tuple[int, ...]] = {EXIF_IFD: (INTEROP_IFD,), GPS_IFD: (), INTEROP_IFD: ()}
 
-_SIZE = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+# Types of values as `struct` calls them. Fractions are two numbers; types 2 and 7 are bytes.
 _CODE = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_SIZE = {kind: struct.calcsize("=" + code) for kind, code in _CODE.items()} | {2: 1, 5: 8, 7: 1, 10: 8}
 _MAX_VALUE = 64 << 20
 
 
@@ -221,9 +205,9 @@ def _copied(source: Structure, fields: Directory, tags: Iterable[int], target: A
             value = source.value(field)
         except BadTags:
             continue
-        copies[tag] = target.field(
-            field.type, value if source.order == target.order else _swapped(field.type, value)
-        )
+        if source.order != target.order:
+            value = _swapped(field.type, value)
+        copies[tag] = target.field(field.type, value)
     return copies
 
 
@@ -240,6 +224,35 @@ def orientation(exif: bytes | None) -> int:
     except BadTags:
         return 1
     return value if 1 <= value <= 8 else 1
+
+
+def plausible(across: float, down: float) -> tuple[float, float] | None:
+    """A resolution in dpi, freed from the rounding of formats that count per metre; None if absurd."""
+
+    def snapped(value: float) -> float:
+        whole = round(value)
+        return float(whole) if abs(value - whole) < 0.013 else round(value, 4)
+
+    return (snapped(across), snapped(down)) if 0 < across < 1e6 and 0 < down < 1e6 else None
+
+
+def resolution(tags: Structure, fields: Directory) -> tuple[float, float] | None:
+    """The resolution that a directory states, in dpi."""
+    unit = {2: 1.0, 3: 2.54}.get(tags.number(fields, RESOLUTION[2], 2))
+    try:
+        across, down = (tags.numbers(fields[tag])[0] for tag in RESOLUTION[:2])
+    except (KeyError, IndexError, BadTags):
+        return None
+    return plausible(across * unit, down * unit) if unit else None
+
+
+def resolution_of_exif(exif: bytes | None) -> tuple[float, float] | None:
+    """The resolution that an EXIF block states, in dpi."""
+    try:
+        tags = Structure(io.BytesIO(exif or b""))
+        return resolution(tags, tags.directory(tags.first)[0])
+    except BadTags:
+        return None
 
 
 def upright(exif: bytes) -> bytes:
@@ -284,6 +297,22 @@ def with_comment(exif: bytes | None, software: str, comment: str) -> bytes:
     return target.finish(target.directory(fields))
 
 
+def with_dpi(exif: bytes | None, dpi: tuple[float, float]) -> bytes | None:
+    """The block with a resolution, if it does not state one; for formats with no place of their own."""
+    try:
+        tags = Structure(io.BytesIO(exif or empty_exif()))
+        fields, following = tags.directory(tags.first)
+    except BadTags:
+        return exif
+    if RESOLUTION[0] in fields:
+        return exif
+    target = Appender(exif or empty_exif(), tags.order)
+    for tag, value in zip(RESOLUTION, dpi, strict=False):
+        fields[tag] = target.field(5, struct.pack(tags.order + "II", round(value * 1000), 1000))
+    fields[RESOLUTION[2]] = target.field(3, struct.pack(tags.order + "H", 2))
+    return target.finish(target.directory(fields, following))
+
+
 def _is_free(tags: Structure, fields: Directory, inner: Directory) -> bool:
     """Whether UserComment is missing, blank (as cameras leave it) or written by Impasto."""
     try:
@@ -319,9 +348,8 @@ def tiff_with(data: bytes, exif: bytes | None, icc: bytes | None, has_dpi: bool,
         for tag in RESOLUTION:
             fields.pop(tag, None)
     if half:
-        fields[SAMPLE_FORMAT] = target.field(
-            3, struct.pack(tags.order + "H", 3) * tags.number(fields, SAMPLES, 1)
-        )
+        floats = struct.pack(tags.order + "H", 3) * tags.number(fields, SAMPLES, 1)
+        fields[SAMPLE_FORMAT] = target.field(3, floats)
     if icc:
         fields[ICC] = target.field(7, icc)
     if exif:

@@ -100,10 +100,14 @@ class Raster:
         return colour.luminance(values) if self.channels == 1 else values
 
 
+def _top(dtype: np.dtype[Any]) -> int:
+    return (1 << 8 * dtype.itemsize) - 1
+
+
 def unit(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Pixels of any dtype of a `Raster` as new float32; the whole range of integers becomes 0..1."""
     if values.dtype.kind == "u":
-        return np.multiply(values, np.float32(1 / np.iinfo(values.dtype).max), dtype=np.float32)
+        return np.multiply(values, np.float32(1 / _top(values.dtype)), dtype=np.float32)
     return values.astype(np.float32)
 
 
@@ -115,7 +119,7 @@ def quantise(x: npt.NDArray[np.floating], dtype: npt.DTypeLike) -> npt.NDArray[A
     kind = np.dtype(dtype)
     if kind.kind == "f":
         return x.astype(kind)
-    top = np.iinfo(kind).max
+    top = _top(kind)
     scaled = np.multiply(x, np.float32(top), dtype=np.float32)
     np.rint(scaled, out=scaled)
     np.fmax(scaled, 0, out=scaled)
@@ -148,11 +152,8 @@ def from_pixels(data: bytes | bytearray | memoryview, meta: dict[str, Any]) -> R
     """
     width, height, channels = (meta.get(key) for key in ("width", "height", "channels"))
     dtype = meta.get("dtype", "uint8")
-    for key, value, most in (
-        ("width", width, MAX_SIDE),
-        ("height", height, MAX_SIDE),
-        ("channels", channels, 4),
-    ):
+    for key, value in (("width", width), ("height", height), ("channels", channels)):
+        most = 4 if key == "channels" else MAX_SIDE
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
             raise UnreadablePicture(f"The pixels need a “{key}” from 1 to {most:,}, not {value!r}.")
     assert isinstance(width, int)
@@ -161,14 +162,13 @@ def from_pixels(data: bytes | bytearray | memoryview, meta: dict[str, Any]) -> R
     if dtype not in DTYPES:
         raise UnreadablePicture(f"The pixels need a “dtype” of {', '.join(DTYPES)}, not {dtype!r}.")
     if width * height > MAX_PIXELS:
-        raise UnreadablePicture(
-            f"{width:,} by {height:,} pixels are too many; the limit is {MAX_PIXELS:,} in all."
-        )
+        raise UnreadablePicture(f"{width:,} by {height:,} pixels are more than {MAX_PIXELS:,}, the limit.")
     flat = memoryview(data).cast("B") if len(data) else memoryview(b"")
     size = width * height * channels * np.dtype(dtype).itemsize
     if len(flat) != size:
         raise UnreadablePicture(
-            f"{width} by {height} pixels with {channels} channels of {dtype} take {size:,} bytes, not {len(flat):,}."
+            f"{width} by {height} pixels with {channels} channels of {dtype} take {size:,} bytes,"
+            f" not {len(flat):,}."
         )
     encoded = meta.get("icc")
     try:

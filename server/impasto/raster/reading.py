@@ -95,9 +95,7 @@ def _damaged(name: str, kind: str, error: Exception) -> UnreadablePicture:
     lines = [line.strip() for line in detail.splitlines() if line.strip()]
     reason = lines[-1][:100] if lines else "no reason given"
     title = FORMATS[kind].title
-    return UnreadablePicture(
-        f"“{name}” is damaged or no complete {title} picture ({reason}); copy or export it again."
-    )
+    return UnreadablePicture(f"“{name}” is no complete {title} picture ({reason}); copy or export it again.")
 
 
 class _Reader:
@@ -126,8 +124,8 @@ class _Reader:
     def check_size(self, width: int, height: int) -> None:
         if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
             raise UnreadablePicture(
-                f"“{self.name}” says that it has {width:,} by {height:,} pixels; the limit is {MAX_SIDE:,} a side"
-                f" and {MAX_PIXELS:,} in all, so make it smaller first."
+                f"“{self.name}” says that it has {width:,} by {height:,} pixels; make it smaller first:"
+                f" the limit is {MAX_SIDE:,} a side and {MAX_PIXELS:,} in all."
             )
 
     def read(self) -> Raster:
@@ -143,22 +141,17 @@ class _Reader:
     def blob(image: Any, fields: set[str], field: str) -> bytes | None:
         return bytes(image.get(field)) or None if field in fields else None
 
-    def dpi(self, image: Any) -> tuple[float, float] | None:
-        # 1 pixel/mm is what libvips says when the file says nothing.
+    def dpi(self, image: Any, exif: bytes | None) -> tuple[float, float] | None:
+        # 1 pixel/mm is what libvips says when it knows none.
         if image.xres == 1.0 and image.yres == 1.0:
-            return None
-        return self.plausible(image.xres * 25.4, image.yres * 25.4)
-
-    @staticmethod
-    def plausible(across: float, down: float) -> tuple[float, float] | None:
-        pair = round(across, 2), round(down, 2)
-        return pair if all(0 < value < 1e6 for value in pair) else None
+            return metadata.resolution_of_exif(exif)
+        return metadata.plausible(image.xres * 25.4, image.yres * 25.4)
 
     def finish(self, image: Any, fields: set[str], exif: bytes | None, turn: int) -> Raster:
         """Check, convert and fetch the pixels, and gather the rest."""
         icc = self.blob(image, fields, "icc-profile-data")
         xmp = self.blob(image, fields, "xmp-data")
-        dpi = self.dpi(image)
+        dpi = self.dpi(image, exif)
         pages = image.get("n-pages") if "n-pages" in fields else 1
         if pages > 1:
             self.note(f"has {pages} pages or frames; the first was taken.")
@@ -209,17 +202,18 @@ class _Reader:
 
     def unusual(self, what: str) -> UnreadablePicture:
         return UnreadablePicture(
-            f"“{self.name}” has {what}, which Impasto does not read; export it with 8 or 16 bits, or 32-bit float."
+            f"“{self.name}” has {what}, which Impasto does not read; export it with 8 or 16 bits,"
+            " or 32-bit float."
         )
 
     def from_cmyk(self, image: Any, icc: bytes | None) -> Any:
         if icc is None:
             self.note(
-                "is CMYK without a profile and was converted to sRGB by a common one; colours may differ."
+                "is CMYK without a profile; it was converted to sRGB by a common one, so colours may differ."
             )
             source = {"input_profile": "cmyk"}
         else:
-            self.note("is CMYK and was converted to sRGB by its profile.")
+            self.note("is CMYK; it was converted to sRGB by its profile.")
             source = {"embedded": True, "input_profile": "cmyk"}
         depth = 16 if image.format == "ushort" else 8
         return image.icc_transform(
@@ -294,13 +288,8 @@ class _TiffReader(_Reader):
     def number(self, tag: int, default: int) -> int:
         return self.tags.number(self.fields, tag, default)
 
-    def dpi(self, image: Any) -> tuple[float, float] | None:
-        unit = {2: 1.0, 3: 2.54}.get(self.number(metadata.RESOLUTION[2], 2))
-        try:
-            across, down = (self.tags.numbers(self.fields[tag])[0] for tag in metadata.RESOLUTION[:2])
-        except (KeyError, IndexError, BadTags):
-            return None
-        return self.plausible(across * unit, down * unit) if unit else None
+    def dpi(self, image: Any, exif: bytes | None) -> tuple[float, float] | None:
+        return metadata.resolution(self.tags, self.fields)
 
     def open_shape(self) -> Any:
         """The picture with its header checked, and with one band per channel."""

@@ -58,26 +58,27 @@ def encodable(
         raise UnwritablePicture(f"{form.title} cannot hold the picture's transparency; choose {others}.")
     if max(raster.width, raster.height) > form.max_side or raster.width * raster.height > MAX_PIXELS:
         raise UnwritablePicture(
-            f"{form.title} cannot hold {raster.width:,} by {raster.height:,} pixels; choose TIFF or a smaller picture."
+            f"{form.title} cannot hold {raster.width:,} by {raster.height:,} pixels; choose TIFF"
+            " or a smaller picture."
         )
-    notes: list[str] = []
-    lossless = raster.lossless
-    dtype = raster.pixels.dtype if depth is None else np.dtype(_DTYPES[depth])
-    if depth is None and (deepest := _deepest(form, dtype)) != dtype:
-        kind = "float" if dtype.kind == "f" else f"{dtype.itemsize * 8}-bit"
-        notes.append(
-            f"{form.title} cannot hold {kind} channels; the picture was written with {_bits(deepest)} bits."
+    dtype = np.dtype(_DTYPES[depth]) if depth else _nearest(form, raster.pixels.dtype)
+    is_changed = dtype != raster.pixels.dtype
+    bits = None if is_changed else raster.bits
+    is_trimmed = dtype.kind == "u" and (bits or 8 * dtype.itemsize) > form.bits
+    if is_trimmed:
+        bits = form.bits
+    notes: tuple[str, ...] = ()
+    if is_trimmed or (is_changed and depth is None):
+        written = bits or 8 * dtype.itemsize
+        notes = (
+            f"{form.title} cannot hold the picture's depth; it was written with {written} bits per channel.",
         )
-        dtype = deepest
-    if dtype != raster.pixels.dtype:
+    if is_changed:
         alpha = None if raster.alpha is None else converted(raster.alpha, dtype)
-        raster = raster.replace(pixels=converted(raster.pixels, dtype), alpha=alpha, bits=None)
-    if form.name == "avif" and dtype == np.uint16 and raster.bits is None:
-        raster = raster.replace(bits=form.bits)
-        notes.append("AVIF holds at most 12 bits per channel; the picture was written with 12.")
+        raster = raster.replace(pixels=converted(raster.pixels, dtype), alpha=alpha)
     if raster.channels == 1 and not form.gray:
         raster = _coloured(raster)
-    return raster.replace(format=format, lossless=lossless), tuple(notes)
+    return raster.replace(format=format, bits=bits), notes
 
 
 def _titles(forms: Any) -> str:
@@ -85,16 +86,11 @@ def _titles(forms: Any) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def _deepest(form: Format, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """`dtype`, or the nearest that the format holds."""
-    if dtype.kind == "f" and 32 in form.depths:
+def _nearest(form: Format, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """`dtype`, or the deepest that the format holds."""
+    if 32 in form.depths or (dtype.kind == "u" and 8 * dtype.itemsize in form.depths):
         return dtype
-    wanted = 16 if dtype.kind == "f" or dtype.itemsize == 2 else 8
-    return np.dtype(_DTYPES[min(wanted, max(depth for depth in form.depths if depth != 32))])
-
-
-def _bits(dtype: np.dtype[Any]) -> int:
-    return dtype.itemsize * 8
+    return np.dtype(_DTYPES[max(form.depths)])
 
 
 def _coloured(raster: Raster) -> Raster:
@@ -132,18 +128,17 @@ def encode(
     exif = raster.exif
     if comment is not None:
         exif = metadata.with_comment(exif, f"Impasto {impasto.__version__}", comment)
+    if raster.dpi and raster.format in ("webp", "avif"):
+        exif = metadata.with_dpi(exif, raster.dpi)
     try:
         data = _WRITERS[raster.format](raster, quality)
         return containers.completed(data, raster, exif)
     except vips().Error as error:
         reason = str(error).strip().splitlines()[-1].strip()[:100]
-        raise UnwritablePicture(
-            f"The picture cannot be written as {FORMATS[raster.format].title} ({reason})."
-        ) from None
+        title = FORMATS[raster.format].title
+        raise UnwritablePicture(f"The picture cannot be written as {title} ({reason}).") from None
     except MemoryError:
-        raise UnwritablePicture(
-            "There is not enough memory to write the picture; close other programs."
-        ) from None
+        raise UnwritablePicture("The picture needs too much memory to be written; make it smaller.") from None
 
 
 def _image(raster: Raster, *names: str) -> Any:
