@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from impasto.engines.painter import Shape
+from impasto.engines.painter import GRAIN, Shape
 from perception import Vgg, gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
 from torch_painter import TorchPainter
@@ -120,7 +120,8 @@ def main() -> None:
             group["lr"] = rate
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
         which = torch.randint(len(styles), (options.batch,), device=device)
-        painting = painter(photo, painter.codes[which])
+        grain = (torch.rand_like(photo) * 2 - 1) * GRAIN
+        painting = painter(photo + grain, painter.codes[which])
         features = pyramid(vgg, painting)
         with torch.no_grad():
             wanted = half(vgg, photo)

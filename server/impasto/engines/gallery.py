@@ -7,10 +7,13 @@ from typing import ClassVar
 import numpy as np
 
 from impasto.engines import Check
-from impasto.engines.painter import MULTIPLE, Shape, forward
+from impasto.engines.painter import GRAIN, MULTIPLE, Shape, forward
 from impasto.job import Look, StyleRef
 from impasto.models import gallery
 from impasto.runtime import executor
+
+MARGIN = 3 * MULTIPLE
+"""Pixels painted beyond each border and cut off, because strokes run straight out of the picture there."""
 
 
 class GalleryEngine:
@@ -44,7 +47,9 @@ class GalleryEngine:
     def paint(self, picture: np.ndarray, look: Look, check: Check) -> np.ndarray:
         """See `impasto.engines.Engine.paint`."""
         height, width = picture.shape[:2]
-        below, right = -height % MULTIPLE, -width % MULTIPLE
-        padded = np.pad(picture, ((0, below), (0, right), (0, 0)), mode="symmetric")
-        painted = self.executor(np.ascontiguousarray(padded), self.mix(look.style), check)
-        return painted[:height, :width]
+        random = np.random.default_rng(look.seed)
+        grain = random.random(picture.shape, np.float32) * (2 * GRAIN) - GRAIN
+        below, right = MARGIN + -height % MULTIPLE, MARGIN + -width % MULTIPLE
+        padded = np.pad(picture + grain, ((MARGIN, below), (MARGIN, right), (0, 0)), mode="symmetric")
+        painted = self.executor(padded, self.mix(look.style), check)
+        return painted[MARGIN : MARGIN + height, MARGIN : MARGIN + width]

@@ -2,7 +2,7 @@
 
 A style is a vector, the concatenated gain and bias of every conditional instance norm
 (Dumoulin, Shlens & Kudlur 2017, "A Learned Representation for Artistic Style"). Mixing
-styles is mixing vectors. The body works at an eighth of the picture's resolution, so that
+styles is mixing vectors. Most of it works at an eighth of the picture's resolution, so that
 strokes are large and a picture of 24 megapixels still passes as a whole.
 
 The forward pass is written once against `Ops`; torch (training, GPU) and OpenVINO (CPU)
@@ -19,6 +19,12 @@ Tensor = Any
 
 MULTIPLE = 8
 """Height and width of the network's input must be multiples of this."""
+
+GRAIN = 0.07
+"""Uniform noise of -GRAIN to GRAIN is added to the network's input, in training and in painting.
+Where a photograph is flat every cell of 8 x 8 pixels would otherwise look the same to the
+network, and come out as the same stamp; grain lets it paint irregular strokes (as the noise
+inputs of Ulyanov et al. 2016, "Texture Networks")."""
 
 
 class Ops(Protocol):
@@ -53,31 +59,42 @@ class Ops(Protocol):
 
 @dataclass(frozen=True)
 class Shape:
-    """The painter's size: channels at 1/4, 1/8 and 1/2 of the resolution, and residual blocks."""
+    """The painter's size: channels at 1/4, 1/8 and 1/2 of the resolution, and residual blocks.
+
+    The blocks at 1/8 see far and lay out the strokes; those at 1/4 give them their grain, and
+    break up the grid that textures made at 1/8 alone would show.
+    """
 
     quarter: int = 32
     eighth: int = 96
     half: int = 16
     blocks: int = 5
+    fine_blocks: int = 3
+
+    def residuals(self) -> dict[str, int]:
+        """Channels of each residual block's two convolutions, by name."""
+        coarse = {f"block{index}": self.eighth for index in range(self.blocks)}
+        return coarse | {f"fine{index}": self.quarter for index in range(self.fine_blocks)}
 
     def norms(self) -> dict[str, int]:
         """Channels of each conditional norm, in the order in which a style code holds them."""
-        norms = {"stem": self.quarter, "down": self.eighth}
-        for block in range(self.blocks):
-            norms[f"block{block}.0"] = norms[f"block{block}.1"] = self.eighth
-        return norms | {"up0": self.quarter, "up1": self.half}
+        norms = {"stem": self.quarter, "down": self.eighth, "up0": self.quarter, "up1": self.half}
+        for name, channels in self.residuals().items():
+            norms[f"{name}.0"] = norms[f"{name}.1"] = channels
+        return norms
 
     def convolutions(self) -> dict[str, tuple[int, int, int]]:
         """(out, in, kernel) of each convolution."""
-        convolutions = {"stem": (self.quarter, 48, 3), "down": (self.eighth, self.quarter, 3)}
-        for block in range(self.blocks):
-            convolutions[f"block{block}.0"] = (self.eighth, self.eighth, 3)
-            convolutions[f"block{block}.1"] = (self.eighth, self.eighth, 3)
-        return convolutions | {
+        convolutions = {
+            "stem": (self.quarter, 48, 3),
+            "down": (self.eighth, self.quarter, 3),
             "up0": (self.quarter, self.eighth, 3),
             "up1": (self.half, self.quarter + 12, 3),
             "out": (12, self.half, 3),
         }
+        for name, channels in self.residuals().items():
+            convolutions[f"{name}.0"] = convolutions[f"{name}.1"] = (channels, channels, 3)
+        return convolutions
 
     @property
     def code_length(self) -> int:
@@ -106,14 +123,17 @@ def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
     def norm(x: Tensor, name: str) -> Tensor:
         return ops.norm(x, *slots[name])
 
+    def residual(x: Tensor, name: str) -> Tensor:
+        y = ops.relu(norm(ops.conv(x, f"{name}.0"), f"{name}.0"))
+        return ops.add(x, norm(ops.conv(y, f"{name}.1"), f"{name}.1"))
+
     stem = ops.relu(norm(ops.conv(ops.unshuffle(image, 4), "stem"), "stem"))
     x = ops.relu(norm(ops.conv(stem, "down", stride=2), "down"))
     for block in range(shape.blocks):
-        first, second = f"block{block}.0", f"block{block}.1"
-        y = ops.relu(norm(ops.conv(x, first), first))
-        x = ops.add(x, norm(ops.conv(y, second), second))
-    x = ops.add(ops.conv(ops.double(x), "up0"), stem)
-    x = ops.relu(norm(x, "up0"))
+        x = residual(x, f"block{block}")
+    x = ops.relu(norm(ops.add(ops.conv(ops.double(x), "up0"), stem), "up0"))
+    for block in range(shape.fine_blocks):
+        x = residual(x, f"fine{block}")
     x = ops.conv(ops.concat(ops.double(x), ops.unshuffle(image, 2)), "up1")
     x = ops.relu(norm(x, "up1"))
     return ops.sigmoid(ops.shuffle(ops.conv(x, "out"), 2))

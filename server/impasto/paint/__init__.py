@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,9 +19,10 @@ import numpy as np
 from impasto.engines import engine
 from impasto.errors import UsageError
 from impasto.job import Look
-from impasto.paint.color import LUMA, keep_color
-from impasto.paint.sampling import image, opaque, pixels, scaled, working_copy
+from impasto.paint.colour import LUMA, keep_color
+from impasto.paint.sampling import image, pixels, scaled, working_copy
 from impasto.raster import Raster, quantise
+from impasto.raster.picture import bands, unit
 
 Progress = Callable[[float, str], None]
 
@@ -30,9 +31,6 @@ WORK_PIXELS = 1280 * 720
 
 DETAIL = 0.6
 """How much of the photograph's detail beyond the working size is added to the painting."""
-
-BAND_PIXELS = 1 << 19
-"""Pixels composed at a time: small enough for the processor's cache and for a low memory peak."""
 
 
 @dataclass(frozen=True)
@@ -106,23 +104,17 @@ def compose(raster: Raster, photo: np.ndarray, painted: np.ndarray, look: Look, 
         own = raster.from_srgb(srgb)
         before = raster.pixels[rows]
         if look.strength < 1:
-            full = opaque(raster.pixels.dtype)
-            own = before / np.float32(full) * (1 - look.strength) + own * look.strength
+            own = unit(before) * (1 - look.strength) + own * look.strength
         after = quantise(own, raster.pixels.dtype)
         if raster.alpha is not None:
             after = np.where(raster.alpha[rows][..., None] == 0, before, after)
         result[rows] = after
 
-    bands = list(_bands(width, height))
+    work = list(bands(height, width))
     with ThreadPoolExecutor(_threads()) as pool:
-        for done, _ in enumerate(pool.map(band, bands), start=1):
-            progress(0.8 + 0.2 * done / len(bands), "blending")
+        for done, _ in enumerate(pool.map(band, work), start=1):
+            progress(0.8 + 0.2 * done / len(work), "blending")
     return raster.replace(pixels=result)
-
-
-def _bands(width: int, height: int) -> Iterator[slice]:
-    rows = max(1, BAND_PIXELS // width)
-    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
 
 
 def _threads() -> int:

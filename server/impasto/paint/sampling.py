@@ -23,12 +23,12 @@ def image(array: np.ndarray) -> pyvips.Image:
     return pyvips.Image.new_from_memory(array.data, width, height, bands, kind)
 
 
-def scaled(source: pyvips.Image, width: int, height: int) -> pyvips.Image:
+def scaled(source: pyvips.Image, width: int, height: int, kernel: str = KERNEL) -> pyvips.Image:
     """`source` at exactly `width` x `height` pixels, computed when asked for."""
     across, down = width / source.width, height / source.height
     if (across, down) == (1, 1):
         return source
-    return source.resize(across, vscale=down, kernel=KERNEL).crop(0, 0, width, height)
+    return source.resize(across, vscale=down, kernel=kernel).crop(0, 0, width, height)
 
 
 def pixels(source: pyvips.Image) -> np.ndarray:
@@ -42,21 +42,24 @@ def working_copy(raster: Raster, width: int, height: int) -> np.ndarray:
     Returns:
         (height, width, 3) float32, sRGB in 0..1.
     """
-    alpha = raster.alpha
-    if alpha is None or alpha.min() == opaque(alpha.dtype):
-        small = pixels(scaled(image(raster.pixels), width, height))
-        return raster.replace(pixels=small, alpha=None).to_srgb()
-    whole = image(alpha).cast("float") / opaque(alpha.dtype)
-    premultiplied = (image(raster.pixels).cast("float") / opaque(raster.pixels.dtype)) * whole
-    coverage = pixels(scaled(whole, width, height)).clip(0, 1)
-    colour = pixels(scaled(premultiplied, width, height))
-    filled = fill(colour, coverage)
-    return raster.replace(pixels=filled, alpha=None).to_srgb()
+    source = raster.pixels
+    if source.dtype.kind == "f":  # one NaN or infinity would spread over a whole kernel
+        source = np.fmin(np.fmax(source, 0), 1)
+    if raster.alpha is None or raster.alpha.min() == opaque(raster.alpha.dtype):
+        small = pixels(scaled(image(source), width, height))
+    else:
+        coverage = image(raster.alpha).cast("float") / opaque(raster.alpha.dtype)
+        premultiplied = image(source).cast("float") * (coverage / opaque(source.dtype))
+        small = fill(
+            pixels(scaled(premultiplied, width, height)),
+            pixels(scaled(coverage, width, height)).clip(0, 1),
+        )
+    return raster.replace(pixels=small, alpha=None).to_srgb()
 
 
-def opaque(dtype: np.dtype) -> float:
+def opaque(dtype: np.dtype) -> int:
     """The value of a fully opaque, or fully light, pixel."""
-    return float(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 1.0
+    return np.iinfo(dtype).max if dtype.kind == "u" else 1
 
 
 def fill(premultiplied: np.ndarray, coverage: np.ndarray) -> np.ndarray:
@@ -76,7 +79,9 @@ def fill(premultiplied: np.ndarray, coverage: np.ndarray) -> np.ndarray:
         return colour
     weight = known.astype(np.float32)
     half = (max(1, width // 2), max(1, height // 2))
-    coarse_colour = pixels(scaled(image(colour * weight), *half))
-    coarse_weight = pixels(scaled(image(weight), *half)).clip(0, 1)
+    # Linear, because what a sharper kernel overshoots would grow from level to level.
+    coarse_colour, coarse_weight = (
+        pixels(scaled(image(level), *half, "linear")) for level in (colour * weight, weight)
+    )
     coarse = fill(coarse_colour, coarse_weight)
-    return np.where(known, colour, pixels(scaled(image(coarse), width, height)))
+    return np.where(known, colour, pixels(scaled(image(coarse), width, height, "linear")))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from impasto.raster.colour import encoded, linear
+
 # Ottosson 2020, "A perceptual color space for image processing" (Oklab), from linear sRGB.
 TO_LMS = np.array(
     [
@@ -26,17 +28,6 @@ FROM_LAB = np.linalg.inv(TO_LAB)
 GAMUT_SLACK = 2e-3
 BISECTIONS = 6
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-
-
-def linear(encoded: np.ndarray) -> np.ndarray:
-    """sRGB-encoded 0..1 to linear light."""
-    curve = ((np.maximum(encoded, 0) + 0.055) / 1.055) ** 2.4
-    return np.where(encoded <= 0.04045, encoded / 12.92, curve)
-
-
-def encoded(light: np.ndarray) -> np.ndarray:
-    """Linear light 0..1 to sRGB-encoded."""
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
 
 
 def oklab(srgb: np.ndarray) -> np.ndarray:

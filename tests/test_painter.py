@@ -1,0 +1,119 @@
+"""The network: one forward pass in two runtimes, on the bundled weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from impasto.engines.gallery import GalleryEngine
+from impasto.engines.painter import Shape, forward
+from impasto.errors import Cancelled, ModelMissing, UnknownStyle, UsageError
+from impasto.job import Look, StyleRef
+from impasto.models import gallery
+from impasto.runtime import executor
+
+
+def look(*styles: StyleRef) -> Look:
+    return Look(style=styles)
+
+
+def photo(height: int = 120, width: int = 160, seed: int = 0) -> np.ndarray:
+    """A smooth coloured picture with an edge, (H, W, 3) float32."""
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    rng = np.random.default_rng(seed)
+    picture = np.stack([x, y, (x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.1], -1)
+    return (picture * 0.8 + rng.random(picture.shape) * 0.1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def engine() -> GalleryEngine:
+    return GalleryEngine()
+
+
+def test_gallery_has_a_code_and_a_credit_for_every_style() -> None:
+    loaded = gallery.load()
+    assert len(gallery.styles()) >= 8
+    assert loaded.codes.shape == (len(gallery.styles()), Shape(**loaded.shape).code_length)
+    assert len({style.name for style in gallery.styles()}) == len(gallery.styles())
+    for name, (out, channels, kernel) in Shape(**loaded.shape).convolutions().items():
+        assert loaded.weights[f"{name}.weight"].shape == (out, channels, kernel, kernel)
+
+
+def test_openvino_and_torch_paint_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    loaded = gallery.load()
+    shape = Shape(**loaded.shape)
+
+    def run(device: str) -> np.ndarray:
+        monkeypatch.setenv("IMPASTO_DEVICE", device)
+        ready = executor(lambda ops, x, code: forward(ops, shape, x, code), loaded.weights, shape.code_length)
+        return ready(photo(), loaded.codes[0], lambda: None)
+
+    difference = np.abs(run("openvino") - run("cpu"))
+    # Both may compute in bfloat16, where a step at 1.0 is 1/256.
+    assert difference.mean() < 2 / 255
+
+
+def test_unknown_device_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_DEVICE", "openvinno")
+    with pytest.raises(UsageError, match="openvino"):
+        executor(lambda ops, x, code: x, {}, 1)
+
+
+def test_missing_package_is_named_with_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_DEVICE", "cuda")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelMissing, match=r"pip install 'impasto\[gpu\]'"):
+        executor(lambda ops, x, code: x, {}, 1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 8), (40, 3000), (129, 65)])
+def test_any_size_is_painted_at_its_own_size(engine: GalleryEngine, size: tuple[int, int]) -> None:
+    painted = engine.paint(photo(*size), look(StyleRef("great-wave")), lambda: None)
+    assert painted.shape == (*size, 3)
+    assert np.isfinite(painted).all()
+    assert 0 <= painted.min() <= painted.max() <= 1
+
+
+def test_same_job_same_bytes(engine: GalleryEngine) -> None:
+    first, second = (engine.paint(photo(), look(StyleRef("scream")), lambda: None) for _ in range(2))
+    assert (first == second).all()
+
+
+def test_styles_differ_and_blends_lie_between(engine: GalleryEngine) -> None:
+    a, b = StyleRef("great-wave"), StyleRef("scream")
+    half = engine.mix((StyleRef("great-wave", 2), StyleRef("scream", 2)))
+    assert half == pytest.approx((engine.mix((a,)) + engine.mix((b,))) / 2)
+    one, other = (engine.paint(photo(), look(style), lambda: None) for style in (a, b))
+    mixed = engine.paint(photo(), look(a, b), lambda: None)
+    apart = np.abs(one - other).mean()
+    assert apart > 0.03
+    assert np.abs(mixed - one).mean() < apart
+    assert np.abs(mixed - other).mean() < apart
+
+
+def test_unknown_style_names_the_nearest(engine: GalleryEngine) -> None:
+    with pytest.raises(UnknownStyle, match="great-wave"):
+        engine.check(look(StyleRef("great-wav")))
+
+
+def test_cancel_stops_the_network(engine: GalleryEngine) -> None:
+    def stop() -> None:
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        engine.paint(photo(1500, 1500), look(StyleRef("great-wave")), stop)
+    engine.paint(photo(), look(StyleRef("great-wave")), lambda: None)
+
+
+def test_folded_convolution_equals_resize_convolution() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from torch_painter import fold_doubling
+
+    weight, x = torch.randn(3, 4, 5, 5), torch.randn(1, 4, 9, 9)
+    doubled = torch.nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    expected = torch.nn.functional.conv2d(doubled, weight, padding=2)
+    folded = torch.nn.functional.conv2d(x, fold_doubling(weight), padding=1)
+    shuffled = torch.nn.functional.pixel_shuffle(folded, 2)
+    inside = (..., slice(2, -2), slice(2, -2))
+    assert torch.allclose(shuffled[inside], expected[inside], atol=1e-4)
