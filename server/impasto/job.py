@@ -8,9 +8,9 @@ one sentence; `Job.to_dict` leaves out what has its default value, so that a rec
 from __future__ import annotations
 
 import json
-import math
 import tomllib
 from dataclasses import dataclass, fields
+from string import Formatter
 from typing import Any, Self
 
 from impasto.errors import JobError, did_you_mean
@@ -32,18 +32,48 @@ def _checked(cls: type, data: Any, where: str) -> dict[str, Any]:
 
 
 def _number(value: Any, where: str, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise JobError(f"{where} must be a number, not {value!r}.")
-    if not low <= value <= high:
-        raise JobError(f"{where} must lie between {low:g} and {high:g}, not {value:g}.")
+    if not low <= value <= high:  # nor is NaN
+        raise JobError(f"{where} must lie between {low:g} and {high:g}, not {value!r}.")
     return float(value)
 
 
+def _whole(value: Any, where: str, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise JobError(f"{where} must be a whole number between {low} and {high}, not {value!r}.")
+    return value
+
+
+def _text(value: Any, where: str) -> str:
+    try:
+        if isinstance(value, str) and value and "\0" not in value and value.encode():
+            return value
+    except UnicodeEncodeError:  # half a character, which neither TOML nor a socket can carry
+        pass
+    raise JobError(f"{where} must be text, not {value!r}.")
+
+
+def _pattern(value: Any, where: str) -> str:
+    """A file name in which only the bare {stem} and {style} are filled in."""
+    text = _text(value, where)
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError:
+        parts = [("", "", "", None)]
+    # A format such as {stem:>999999999} could fill the memory, an attribute tell internals.
+    plain = all(part[1:] in ((None, None, None), ("stem", "", None), ("style", "", None)) for part in parts)
+    if not plain or "/" in text or "\\" in text:
+        raise JobError(f"{where} must be a pattern such as “{{stem}}-{{style}}”, not {value!r}.")
+    return text
+
+
 def _choice(value: Any, where: str, known: tuple[Any, ...]) -> Any:
-    if value not in known:
-        choices = ", ".join(str(choice) for choice in known)
-        near = did_you_mean(str(value), [str(choice) for choice in known])
-        raise JobError(f"{where} must be one of {choices}, not {value!r}{near}.")
+    # By type as well, because 8.0 and True equal whole numbers.
+    if not any(type(value) is type(choice) and value == choice for choice in known):
+        choices = [str(choice) for choice in known if choice is not None]
+        near = did_you_mean(str(value), choices)
+        raise JobError(f"{where} must be one of {', '.join(choices)}, not {value!r}{near}.")
     return value
 
 
@@ -77,9 +107,7 @@ class StyleRef:
         if isinstance(data, str):
             data = {"ref": data}
         data = _checked(cls, data, "style")
-        ref = data.get("ref")
-        if not isinstance(ref, str) or not ref:
-            raise JobError(f"A style needs a “ref”, the name of a style, not {ref!r}.")
+        ref = _text(data.get("ref"), "The name (“ref”) of a style")
         weight = _number(data.get("weight", 1.0), f"The weight of style “{ref}”", 0.0, 1e6)
         return cls(ref, weight)
 
@@ -112,9 +140,6 @@ class Look:
         data = _checked(cls, data, "look")
         style = data.get("style", [])
         style = style if isinstance(style, list | tuple) else [style]
-        seed = data.get("seed", 0)
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-            raise JobError(f"The seed must be a whole number from 0, not {seed!r}.")
         refs = tuple(StyleRef.from_dict(ref) for ref in style)
         if refs and sum(ref.weight for ref in refs) <= 0:
             raise JobError("At least one style must have a weight above 0.")
@@ -124,7 +149,7 @@ class Look:
             scale=_number(data.get("scale", 1.0), "scale", 0.25, 4.0),
             keep_color=_number(data.get("keep_color", 0.0), "keep_color", 0.0, 1.0),
             engine=_choice(data.get("engine", "auto"), "engine", ENGINES),
-            seed=seed,
+            seed=_whole(data.get("seed", 0), "seed", 0, 2**63 - 1),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -154,19 +179,11 @@ class Output:
     @classmethod
     def from_dict(cls, data: Any) -> Self:
         data = _checked(cls, data, "output")
-        name = data.get("name", cls.name)
-        try:
-            filled = name.format(stem="a", style="b")
-        except (AttributeError, KeyError, IndexError, ValueError):
-            filled = ""
-        if not filled or "/" in filled or "\\" in filled:
-            raise JobError(f"The output name must be a pattern such as “{{stem}}-{{style}}”, not {name!r}.")
-        quality = data.get("quality", cls.quality)
         return cls(
             format=_choice(data.get("format"), "format", (None, *FORMATS)),
             depth=_choice(data.get("depth"), "depth", (None, 8, 16, 32)),
-            quality=int(_number(quality, "quality", 1, 100)),
-            name=name,
+            quality=_whole(data.get("quality", cls.quality), "quality", 1, 100),
+            name=_pattern(data.get("name", cls.name), "The output name"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,7 +208,7 @@ class Job:
         """
         data = _checked(cls, data, "the job")
         version = data.get("version", VERSION)
-        if version != VERSION:
+        if type(version) is not int or version != VERSION:
             raise JobError(f"This job has version {version!r}; this Impasto knows version {VERSION}.")
         return cls(Look.from_dict(data.get("look", {})), Output.from_dict(data.get("output", {})))
 
@@ -203,7 +220,7 @@ class Job:
     def from_json(cls, text: str) -> Self:
         try:
             return cls.from_dict(json.loads(text))
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise JobError(f"The job is not valid JSON: {error}.") from None
 
     def to_json(self) -> str:
@@ -213,7 +230,7 @@ class Job:
     def from_toml(cls, text: str) -> Self:
         try:
             return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise JobError(f"The recipe is not valid TOML: {error}.") from None
 
     def to_toml(self) -> str:

@@ -1,0 +1,16 @@
+"""What every test stands on: repeatable examples, and no way to the user's own daemon."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from hypothesis import settings
+
+# CI must not fail by luck, nor because its machine is busy.
+settings.register_profile("house", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("house")
+
+# Before any import of impasto, and short: the path of a Unix socket has room for 100 characters.
+_runtime = tempfile.TemporaryDirectory(prefix="imp")
+os.environ["IMPASTO_RUNTIME_DIR"] = _runtime.name
