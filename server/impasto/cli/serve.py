@@ -33,7 +33,10 @@ def run(args: argparse.Namespace) -> int:
     if args.detach:
         return detach(args.idle)
     from impasto.daemon.lifecycle import Daemon
+    from impasto.daemon.log import log_path
 
+    if sys.stderr.isatty():
+        sys.stderr.write(f"The daemon runs until Ctrl-C; its log is {log_path()}.\n")
     Daemon(idle_minutes=args.idle).serve()
     return 0
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TICK = 0.1
 """Seconds between two looks at `cancelled`."""
 
+OTHERS = 3.0
+"""Seconds that the daemon of another program has to start, when ours made way for it."""
+
 ENDED = ("done", "failed", "cancelled")
 """States in which nothing more happens; before them come "filling", "queued" and "running"."""
 
@@ -57,15 +60,15 @@ def connect(
     process = launch(command or daemon_command(), directory)
     deadline = time.monotonic() + timeout
     while True:
-        # When two programs start one at once, the second daemon gives up: ours may be the other's.
-        gave_up = process.poll() is not None
         try:
             return Client(_open(directory), shared_memory)
         except NoDaemon:
-            late = time.monotonic() > deadline
-            if (gave_up and process.returncode != 0) or late:
+            if time.monotonic() > deadline:
                 words = last_words(directory)
-                raise NoDaemon(f"The daemon did not start{': ' + words if words else ''}.") from None
+                raise NoDaemon(f"The daemon did not start{': ' + words if words else '.'}") from None
+        if process.poll() is not None:
+            # When two programs start one at once, the second daemon gives up: ours may be the other's.
+            deadline = min(deadline, time.monotonic() + (OTHERS if process.returncode == 5 else 0))
         time.sleep(0.02)
 
 
@@ -89,8 +92,7 @@ def _dial(address: Address) -> socket.socket:
             return socket.create_connection(("127.0.0.1", address.port), timeout=3.0)
         sock = socket.socket(socket.AF_UNIX)
         try:
-            sock.settimeout(3.0)
-            sock.connect(address.socket)
+            _connect_unix(sock, address.socket)
             if hasattr(socket, "SO_PEERCRED"):
                 peer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
                 if int.from_bytes(peer[4:8], "little") != os.geteuid():
@@ -101,6 +103,19 @@ def _dial(address: Address) -> socket.socket:
     except OSError:  # left by a daemon that was killed
         raise NoDaemon("No Impasto daemon is running; “impasto serve” starts one.") from None
     return sock
+
+
+def _connect_unix(sock: socket.socket, path: str) -> None:
+    deadline = time.monotonic() + 3.0
+    while True:
+        try:
+            # Where a timeout is set, a crowd at the door is an error instead of a wait.
+            sock.settimeout(3.0)
+            return sock.connect(path)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ConnectionLost("The Impasto daemon is too busy to answer; try again.") from None
+            time.sleep(0.01)
 
 
 class Client:

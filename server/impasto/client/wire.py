@@ -70,7 +70,7 @@ class _Stream(SocketStream):
 class _Channel(Channel):
     def recv(self) -> bytes:
         length, compressed = self.FRAME_HEADER.unpack(self.stream.read(self.FRAME_HEADER.size))
-        if compressed or length > MAX_FRAME:
+        if compressed or not 0 < length <= MAX_FRAME:
             raise WireError(f"a frame of {length} bytes, {'' if compressed else 'not '}compressed")
         return self.stream.read(length + 1)[:-1]
 

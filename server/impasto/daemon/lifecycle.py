@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from impasto import __version__
+from impasto.backends.lock import Lock
 from impasto.backends.segments import Segments, private_directory
 from impasto.backends.worker import WorkerBackend
 from impasto.client.errors import ClientError
 from impasto.client.handshake import PROTOCOL
 from impasto.client.place import POSIX, Address, runtime_directory, write_address
 from impasto.daemon.listener import Listener, bind
-from impasto.daemon.lock import Lock
 from impasto.daemon.log import log_path, open_log
 from impasto.daemon.queue import Queue
 from impasto.daemon.session import Session
@@ -30,6 +30,8 @@ from impasto.errors import DaemonError, by_name
 log = logging.getLogger(__name__)
 
 IDLE_MINUTES = 15.0
+HANDOVER = 5.0
+"""Seconds that a daemon may take to end while the next one waits for its place."""
 
 
 class Daemon:
@@ -65,15 +67,18 @@ class Daemon:
         except ClientError as error:
             raise by_name(error.name)(str(error)) from None
         lock = Lock(directory / "daemon.lock")
-        if not lock.acquire():
-            raise DaemonError("A daemon of this user is already running; “impasto status” shows it.")
+        deadline = time.monotonic() + HANDOVER
+        while not lock.acquire():
+            # Without an address, the one that holds the lock is about to end, or has just begun.
+            if (directory / "daemon.json").exists() or time.monotonic() > deadline:
+                raise DaemonError("A daemon of this user is already running; “impasto status” shows it.")
+            time.sleep(0.02)
+        (directory / "daemon.json").unlink(missing_ok=True)  # of one that was killed
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         try:
             self._live(directory)
         finally:
-            for name in ("daemon.json", "daemon.sock"):
-                (directory / name).unlink(missing_ok=True)
             log.info("The daemon ends.")
             lock.release()
 
@@ -119,6 +124,8 @@ class Daemon:
             write_address(directory, Address(PROTOCOL, os.getpid(), token, path, port))
             self._wait_for_the_end()
         finally:
+            for name in ("daemon.json", "daemon.sock"):  # first: who comes now needs another daemon
+                (directory / name).unlink(missing_ok=True)
             self._worker.close()
             self._segments.sweep()
             for path in self._segments.directories:

@@ -45,7 +45,7 @@ def bind(directory: Path, unix: bool) -> socket.socket:
             sock = socket.socket(socket.AF_UNIX)
             sock.bind(str(path))
             path.chmod(0o600)
-        sock.listen(128)
+        sock.listen(512)
     except OSError as error:
         raise DaemonError(f"The daemon cannot listen in {directory} ({error.strerror}).") from None
     return sock
