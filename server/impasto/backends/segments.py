@@ -9,10 +9,14 @@ import contextlib
 import mmap
 import os
 import secrets
+import shutil
 import stat
+import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from impasto.backends.lock import Lock
 from impasto.errors import OutOfMemory
 
 RESERVE = 64 << 20
@@ -77,6 +81,39 @@ class Segments:
         for directory in self.directories:
             for path in directory.glob(pattern):
                 remove(path)
+
+
+class OwnDirectory:
+    """A directory for the segments of one object, locked as long as its process lives."""
+
+    PREFIX = "impasto-own-"
+
+    def __init__(self) -> None:
+        memory = Path("/dev/shm")
+        parent = memory if memory.is_dir() else Path(tempfile.gettempdir())
+        for path in parent.glob(f"{self.PREFIX}*"):
+            _remove_if_left(path)
+        self.path = Path(tempfile.mkdtemp(prefix=self.PREFIX, dir=parent))
+        self._lock = Lock(self.path / "lock")
+        self._lock.acquire()
+
+    def remove(self) -> None:
+        """Remove the directory with all segments in it."""
+        self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _remove_if_left(path: Path) -> None:
+    """Remove the directory of a process that was killed."""
+    try:
+        if time.time() - path.stat().st_mtime < 60:
+            return  # perhaps so new that it is not locked yet
+        lock = Lock(path / "lock")
+    except OSError:
+        return  # another user's, or just going
+    if lock.acquire():
+        shutil.rmtree(path, ignore_errors=True)
+    lock.release()
 
 
 def view(path: Path) -> memoryview:

@@ -10,18 +10,16 @@ import json
 import logging
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from impasto.backends import Parcel, Progress
-from impasto.backends.segments import Segments, remove, result_name, view
+from impasto.backends.segments import OwnDirectory, Segments, remove, result_name, view
 from impasto.errors import WorkerLost, by_name
 from impasto.job import Job
 
@@ -46,11 +44,10 @@ class WorkerBackend:
             segments: where pixels are shared; by default in a directory of this backend's own.
         """
         self._entry = entry
-        self._own: Path | None = None
+        self._own: OwnDirectory | None = None
         if segments is None:
-            memory = Path("/dev/shm")
-            self._own = Path(tempfile.mkdtemp(prefix="impasto-", dir=memory if memory.is_dir() else None))
-            segments = Segments([self._own])
+            self._own = OwnDirectory()
+            segments = Segments([self._own.path])
         self._segments = segments
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
@@ -68,6 +65,7 @@ class WorkerBackend:
         Raises:
             WorkerLost: the worker died; the next job gets a new one.
         """
+        self._check_open()
         source = self._segments.write(parcel.data)
         try:
             meta, path = self.paint(job.to_json(), parcel.meta, source, progress)
@@ -97,8 +95,9 @@ class WorkerBackend:
         self._closed = True
         if self._process is not None:
             self._process.end()
-        if self._own is not None:
-            shutil.rmtree(self._own, ignore_errors=True)
+        own, self._own = self._own, None
+        if own is not None:
+            own.remove()
 
     @property
     def state(self) -> dict[str, Any]:
@@ -109,9 +108,12 @@ class WorkerBackend:
             return {"pid": None, "state": "stopped"}
         return {"pid": process.pid, "state": "ready" if process.warm else "warming", **process.facts}
 
-    def _living(self) -> _Process:
+    def _check_open(self) -> None:
         if self._closed:
             raise WorkerLost("The painting process was stopped.")
+
+    def _living(self) -> _Process:
+        self._check_open()
         if self._process is None or self._process.lost.is_set():
             self._process = _Process(self._entry, self._segments)
         return self._process
@@ -166,8 +168,10 @@ class WorkerBackend:
         if self._closed:
             return WorkerLost("The painting process was stopped.")
         log.error("The worker ended unexpectedly: %s.", process.cause)
-        if process.warm:  # one that dies before it is ready would do so again
-            self._living()
+        if not process.warm:  # another would fare no better: none until somebody asks for one
+            words = f": {process.last_words}" if process.last_words else ""
+            return WorkerLost(f"The painting process cannot start ({process.cause}{words}).")
+        self._living()
         return WorkerLost(
             f"The painting process stopped unexpectedly ({process.cause}); "
             "try again or use a smaller picture."
@@ -183,6 +187,7 @@ class _Process:
         facts: what it then said of itself.
         ready: set when it is ready, or lost.
         lost: set when it has ended.
+        last_words: the last line it wrote to stderr.
     """
 
     def __init__(self, entry: str, segments: Segments) -> None:
@@ -191,6 +196,7 @@ class _Process:
         self.facts: dict[str, Any] = {}
         self.ready = threading.Event()
         self.lost = threading.Event()
+        self.last_words = ""
         self._command = [sys.executable, "-P", "-m", "impasto.backends.worker_process", entry]
         self._command += [str(os.getpid()), *map(str, segments.directories)]
         self._popen: subprocess.Popen[str] | None = None
@@ -210,10 +216,10 @@ class _Process:
         status = self._popen.returncode if self._popen else None
         if status is None:
             return "it could not be started"
-        if status == -signal.SIGKILL:
+        if status == -9:
             return "killed, perhaps for lack of memory"
         if status < 0:
-            return f"{signal.Signals(-status).name}"
+            return signal.Signals(-status).name
         return f"exit status {status}"
 
     def tell(self, message: Message) -> None:
@@ -248,22 +254,28 @@ class _Process:
         finally:
             self._spawned.set()
         if self._popen:
-            assert self._popen.stdout
-            threading.Thread(target=self._log, name="worker-log", daemon=True).start()
-            for line in self._popen.stdout:
-                message = json.loads(line)
-                if message["say"] == "ready":
-                    self.facts, self.warm = message["facts"], True
-                    log.info("The worker is ready: %s.", message["facts"])
-                    self.ready.set()
-                else:
-                    self.said.put(message)
-            self._popen.wait()
+            self._listen(self._popen)
         self.lost.set()
         self.ready.set()
         self.said.put(None)
 
-    def _log(self) -> None:
-        assert self._popen and self._popen.stderr
-        for line in self._popen.stderr:
+    def _listen(self, popen: subprocess.Popen[str]) -> None:
+        assert popen.stdout
+        stderr = threading.Thread(target=self._log, args=(popen,), name="worker-log", daemon=True)
+        stderr.start()
+        for line in popen.stdout:
+            message = json.loads(line)
+            if message["say"] == "ready":
+                self.facts, self.warm = message["facts"], True
+                log.info("The worker is ready: %s.", message["facts"])
+                self.ready.set()
+            else:
+                self.said.put(message)
+        popen.wait()
+        stderr.join(GRACE)
+
+    def _log(self, popen: subprocess.Popen[str]) -> None:
+        assert popen.stderr
+        for line in popen.stderr:
             log.info("worker: %s", line.rstrip())
+            self.last_words = line.strip() or self.last_words

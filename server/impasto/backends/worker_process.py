@@ -80,7 +80,14 @@ def perform(
         now = time.monotonic()
         if now - last >= SPACING:
             last = now
-            say({"say": "progress", "job": number, "fraction": float(fraction), "text": str(text)})
+            say(
+                {
+                    "say": "progress",
+                    "job": number,
+                    "fraction": float(min(max(fraction, 0.0), 1.0)),
+                    "text": str(text),
+                }
+            )
 
     failed = {"say": "failed", "job": number}
     try:
