@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_distance_to_the_input_rises_with_strength() -> None:
         np.abs(painted(source, strength=step / 10).astype(float) - source.pixels).mean() for step in range(11)
     ]
     assert distances[0] == 0
-    assert all(a < b for a, b in zip(distances, distances[1:], strict=False))
+    assert all(a < b for a, b in pairwise(distances))
 
 
 def test_alpha_comes_back_and_hidden_pixels_stay() -> None:

@@ -46,8 +46,10 @@ def test_openvino_and_torch_paint_the_same(monkeypatch: pytest.MonkeyPatch) -> N
 
     def run(device: str) -> np.ndarray:
         monkeypatch.setenv("IMPASTO_DEVICE", device)
-        ready = executor(lambda ops, x, code: forward(ops, shape, x, code), loaded.weights, shape.code_length)
-        return ready(photo(), loaded.codes[0], lambda: None)
+        ready = executor(
+            lambda ops, x, code: forward(ops, shape, x, code), loaded.weights, (3,), (shape.code_length,)
+        )
+        return ready([photo()], [loaded.codes[0]], lambda: None)
 
     difference = np.abs(run("openvino") - run("cpu"))
     # Both may compute in bfloat16, where a step at 1.0 is 1/256.
@@ -57,14 +59,14 @@ def test_openvino_and_torch_paint_the_same(monkeypatch: pytest.MonkeyPatch) -> N
 def test_unknown_device_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_DEVICE", "openvinno")
     with pytest.raises(UsageError, match="openvino"):
-        executor(lambda ops, x, code: x, {}, 1)
+        executor(lambda ops, x, code: x, {}, (3,), (1,))
 
 
 def test_missing_package_is_named_with_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_DEVICE", "cuda")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelMissing, match=r"pip install 'impasto\[gpu\]'"):
-        executor(lambda ops, x, code: x, {}, 1)
+        executor(lambda ops, x, code: x, {}, (3,), (1,))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 8), (40, 3000), (129, 65)])
@@ -73,6 +75,19 @@ def test_any_size_is_painted_at_its_own_size(engine: GalleryEngine, size: tuple[
     assert painted.shape == (*size, 3)
     assert np.isfinite(painted).all()
     assert 0 <= painted.min() <= painted.max() <= 1
+
+
+def test_strips_paint_what_the_whole_picture_shows(
+    engine: GalleryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = photo(420, 300)
+    whole = engine.paint(picture, look(StyleRef("kiss")), lambda: None)
+    monkeypatch.setattr("impasto.engines.gallery.WHOLE_PIXELS", 0)
+    monkeypatch.setattr("impasto.engines.strips.STRIP_PIXELS", 64 * 348)
+    strips = engine.paint(picture, look(StyleRef("kiss")), lambda: None)
+    assert np.abs(strips - whole).mean() * 255 < 0.5
+    steps = np.abs(np.diff(strips - whole, axis=0)).mean((1, 2)) * 255
+    assert steps.max() < 1  # a seam would stand out among the rows
 
 
 def test_same_job_same_bytes(engine: GalleryEngine) -> None:

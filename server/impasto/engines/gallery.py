@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from impasto.engines import Check
 from impasto.engines.painter import GRAIN, MULTIPLE, Shape, forward
+from impasto.engines.strips import StripPainter
 from impasto.job import Look, StyleRef
 from impasto.models import gallery
 from impasto.runtime import executor
 
 MARGIN = 3 * MULTIPLE
 """Pixels painted beyond each border and cut off, because strokes run straight out of the picture there."""
+
+WHOLE_PIXELS = 4_000_000
+"""A larger picture has the last layers, which need the most memory, painted in strips."""
 
 
 class GalleryEngine:
@@ -24,12 +29,16 @@ class GalleryEngine:
 
     def __init__(self) -> None:
         loaded = gallery.load()
-        shape = Shape(**loaded.shape)
-        self.codes = loaded.codes
-        self.executor = executor(
-            lambda ops, image, code: forward(ops, shape, image, code), loaded.weights, shape.code_length
+        self.shape = Shape(**loaded.shape)
+        self.codes, self.tensors = loaded.codes, loaded.weights
+        shape = self.shape
+        self.whole = executor(
+            lambda ops, image, code: forward(ops, shape, image, code),
+            self.tensors,
+            (3,),
+            (shape.code_length,),
         )
-        self.device = self.executor.device
+        self.device = self.whole.device
 
     def check(self, look: Look) -> None:
         """See `impasto.engines.Engine.check`."""
@@ -51,5 +60,13 @@ class GalleryEngine:
         grain = random.random(picture.shape, np.float32) * (2 * GRAIN) - GRAIN
         below, right = MARGIN + -height % MULTIPLE, MARGIN + -width % MULTIPLE
         padded = np.pad(picture + grain, ((MARGIN, below), (MARGIN, right), (0, 0)), mode="symmetric")
-        painted = self.executor(padded, self.mix(look.style), check)
+        code = self.mix(look.style)
+        if height * width <= WHOLE_PIXELS:
+            painted = self.whole([padded], [code], check)
+        else:
+            painted = self.strips.paint(padded, code, check)
         return painted[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+
+    @cached_property
+    def strips(self) -> StripPainter:
+        return StripPainter(self.shape, self.tensors)

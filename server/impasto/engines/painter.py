@@ -11,11 +11,14 @@ each bring their own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 Tensor = Any
 """A torch tensor or an OpenVINO graph output: whatever the `Ops` in use works on."""
+
+Slots = dict[str, tuple[Tensor, Tensor]]
 
 MULTIPLE = 8
 """Height and width of the network's input must be multiples of this."""
@@ -34,8 +37,12 @@ class Ops(Protocol):
         """Convolve with the weights called `name`, borders replicated, size kept (or halved)."""
         ...
 
-    def norm(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-        """Instance norm, then scaled by `gain` and shifted by `bias`, each (N, C)."""
+    def norm(self, x: Tensor) -> Tensor:
+        """Instance norm: each channel of each picture with mean 0 and variance 1."""
+        ...
+
+    def affine(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+        """Scale each channel by `gain` and shift it by `bias`, both (N, C)."""
         ...
 
     def relu(self, x: Tensor) -> Tensor: ...
@@ -101,6 +108,17 @@ class Shape:
         return 2 * sum(self.norms().values())
 
 
+def split(shape: Shape, code: Tensor, columns: Callable[[Tensor, int, int], Tensor]) -> Slots:
+    """Cut a style code, or several (N, L), into {norm: (gain, bias)} by `columns(code, start, stop)`."""
+    slots: Slots = {}
+    start = 0
+    for name, channels in shape.norms().items():
+        middle, stop = start + channels, start + 2 * channels
+        slots[name] = columns(code, start, middle), columns(code, middle, stop)
+        start = stop
+    return slots
+
+
 def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
     """Paint `image` in the style of `code`.
 
@@ -113,15 +131,17 @@ def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
     Returns:
         (N, 3, H, W) float, sRGB in 0..1.
     """
-    slots: dict[str, tuple[Tensor, Tensor]] = {}
-    start = 0
-    for name, channels in shape.norms().items():
-        middle, stop = start + channels, start + 2 * channels
-        slots[name] = ops.columns(code, start, middle), ops.columns(code, middle, stop)
-        start = stop
+    gain, bias = split(shape, code, ops.columns)["up1"]
+    draft = resolve(ops, layout(ops, shape, image, code), image)
+    return finish(ops, ops.affine(ops.norm(draft), gain, bias))
+
+
+def layout(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
+    """The first part of `forward`, nearly all of its work: (N, `Shape.quarter`, H/4, W/4)."""
+    slots = split(shape, code, ops.columns)
 
     def norm(x: Tensor, name: str) -> Tensor:
-        return ops.norm(x, *slots[name])
+        return ops.affine(ops.norm(x), *slots[name])
 
     def residual(x: Tensor, name: str) -> Tensor:
         y = ops.relu(norm(ops.conv(x, f"{name}.0"), f"{name}.0"))
@@ -134,6 +154,14 @@ def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
     x = ops.relu(norm(ops.add(ops.conv(ops.double(x), "up0"), stem), "up0"))
     for block in range(shape.fine_blocks):
         x = residual(x, f"fine{block}")
-    x = ops.conv(ops.concat(ops.double(x), ops.unshuffle(image, 2)), "up1")
-    x = ops.relu(norm(x, "up1"))
-    return ops.sigmoid(ops.shuffle(ops.conv(x, "out"), 2))
+    return x
+
+
+def resolve(ops: Ops, strokes: Tensor, image: Tensor) -> Tensor:
+    """The second part, up to its norm: (N, `Shape.half`, H/2, W/2). Sees 1 pixel beyond its own."""
+    return ops.conv(ops.concat(ops.double(strokes), ops.unshuffle(image, 2)), "up1")
+
+
+def finish(ops: Ops, draft: Tensor) -> Tensor:
+    """The last part, from the normalised result of `resolve`. Sees 1 pixel beyond its own."""
+    return ops.sigmoid(ops.shuffle(ops.conv(ops.relu(draft), "out"), 2))

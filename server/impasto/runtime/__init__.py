@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,11 +21,14 @@ from impasto.errors import ModelMissing, UsageError, did_you_mean
 Check = Callable[[], None]
 """Called every few hundredths of a second while a network runs; raises `Cancelled` to stop it."""
 
-Build = Callable[[Any, Any, Any], Any]
-"""A network: (ops, image, code) -> image, written against `engines.painter.Ops`."""
+Build = Callable[..., Any]
+"""A network, or a part of one: (ops, *pictures, *vectors) -> picture; see `engines.painter.Ops`."""
 
 Weights = Mapping[str, np.ndarray]
 """{"NAME.weight": (out, in, k, k), "NAME.bias": (out,)}, float16 or float32."""
+
+NORM_EPSILON = 1e-5
+"""Added to the variance of an instance norm."""
 
 DEVICES = ("cuda", "mps", "xpu", "openvino", "cpu")
 """What `IMPASTO_DEVICE` can say; "cpu" is torch on the processor."""
@@ -36,16 +39,18 @@ class Executor(Protocol):
 
     device: str
 
-    def __call__(self, image: np.ndarray, code: np.ndarray, check: Check) -> np.ndarray:
+    def __call__(
+        self, pictures: Sequence[np.ndarray], vectors: Sequence[np.ndarray], check: Check
+    ) -> np.ndarray:
         """Run the network.
 
         Args:
-            image: (H, W, 3) float32 in 0..1.
-            code: (L,) float32.
+            pictures: (H, W, C) float32 each.
+            vectors: (L,) float32 each.
             check: see `Check`.
 
         Returns:
-            (H, W, 3) float32 in 0..1.
+            (H, W, C) float32.
 
         Raises:
             OutOfMemory: the device's memory does not hold this picture.
@@ -70,8 +75,14 @@ def graphics_device() -> str | None:
     return "xpu" if torch.xpu.is_available() else None
 
 
-def executor(build: Build, weights: Weights, code_length: int) -> Executor:
+def executor(build: Build, weights: Weights, channels: Sequence[int], lengths: Sequence[int]) -> Executor:
     """Make a network ready on the fastest device here, or on the one `IMPASTO_DEVICE` names.
+
+    Args:
+        build: the network.
+        weights: its weights.
+        channels: of each picture that it takes.
+        lengths: of each vector that it takes.
 
     Raises:
         ModelMissing: the package that the device needs is not installed.
@@ -91,7 +102,7 @@ def executor(build: Build, weights: Weights, code_length: int) -> Executor:
     if device == "openvino":
         from impasto.runtime.openvino_executor import OpenVinoExecutor
 
-        return OpenVinoExecutor(build, weights, code_length)
+        return OpenVinoExecutor(build, weights, channels, lengths)
     from impasto.runtime.torch_executor import TorchExecutor
 
     return TorchExecutor(build, weights, device)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import openvino
 from openvino import opset13
 
 from impasto.errors import OutOfMemory
-from impasto.runtime import Build, Check, Weights
+from impasto.runtime import NORM_EPSILON, Build, Check, Weights
 
 POLL_MILLISECONDS = 30
 
@@ -35,8 +37,10 @@ class OpenVinoOps:
         bias = self.weights.get(f"{name}.bias")
         return x if bias is None else self.add(x, constant(bias[None, :, None, None], np.float32))
 
-    def norm(self, x: Any, gain: Any, bias: Any) -> Any:
-        x = opset13.mvn(x, constant([2, 3]), True, 1e-5, "inside_sqrt")
+    def norm(self, x: Any) -> Any:
+        return opset13.mvn(x, constant([2, 3]), True, NORM_EPSILON, "inside_sqrt")
+
+    def affine(self, x: Any, gain: Any, bias: Any) -> Any:
         over_pixels = constant([2, 3])
         gain, bias = (opset13.unsqueeze(column, over_pixels) for column in (gain, bias))
         return opset13.add(opset13.multiply(x, gain), bias)
@@ -78,33 +82,47 @@ class OpenVinoOps:
 class OpenVinoExecutor:
     """Runs on the processor: bfloat16 where it has the instructions, float32 elsewhere."""
 
-    def __init__(self, build: Build, weights: Weights, code_length: int) -> None:
-        ops = OpenVinoOps(weights)
-        image = opset13.parameter([1, -1, -1, 3], np.float32)
-        code = opset13.parameter([1, code_length], np.float32)
-        to_planes, to_pixels = (constant(order) for order in ([0, 3, 1, 2], [0, 2, 3, 1]))
-        painted = build(ops, opset13.transpose(image, to_planes), code)
-        result = opset13.transpose(painted, to_pixels)
-        model = openvino.Model([result], [image, code], "painter")  # pyright: ignore - stubs name another class
-        core = openvino.Core()
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-        self.compiled = core.compile_model(model, "CPU", settings)
-        precision = self.compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    def __init__(
+        self, build: Build, weights: Weights, channels: Sequence[int], lengths: Sequence[int]
+    ) -> None:
+        pictures = [opset13.parameter([1, -1, -1, count], np.float32) for count in channels]
+        vectors = [opset13.parameter([1, length], np.float32) for length in lengths]
+        to_planes, to_pixels = constant([0, 3, 1, 2]), constant([0, 2, 3, 1])
+        planes = (opset13.transpose(picture, to_planes) for picture in pictures)
+        result = opset13.transpose(build(OpenVinoOps(weights), *planes, *vectors), to_pixels)
+        self.model = openvino.Model([result], [*pictures, *vectors], "painter")  # pyright: ignore - stubs err
+        compiled = self._compiled()
+        self.compiled: openvino.CompiledModel | None = compiled
+        precision = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self.device = f"cpu (OpenVINO, {precision})"
 
-    def __call__(self, image: np.ndarray, code: np.ndarray, check: Check) -> np.ndarray:
+    def _compiled(self) -> openvino.CompiledModel:
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+        return openvino.Core().compile_model(self.model, "CPU", settings)
+
+    def __call__(
+        self, pictures: Sequence[np.ndarray], vectors: Sequence[np.ndarray], check: Check
+    ) -> np.ndarray:
+        """See `impasto.runtime.Executor`."""
+        if self.compiled is None:
+            self.compiled = self._compiled()
+        # A request of its own for each call: its memory goes with it.
         request = self.compiled.create_infer_request()
         try:
-            request.start_async([image[None], code[None]])
+            request.start_async([array[None] for array in (*pictures, *vectors)], share_inputs=True)
             while not request.wait_for(POLL_MILLISECONDS):
                 check()
             return request.get_output_tensor().data[0].copy()
         except RuntimeError as error:
             if "alloc" in str(error).lower() or "memory" in str(error).lower():
-                height, width = image.shape[:2]
+                height, width = pictures[0].shape[:2]
                 raise OutOfMemory(f"Not enough memory to paint {width} x {height} pixels at once.") from None
             raise
         except BaseException:
             request.cancel()
+            with suppress(
+                RuntimeError
+            ):  # waiting for the end of a cancelled request says that it was cancelled
+                request.wait()
             raise

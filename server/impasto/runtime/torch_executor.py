@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import OutOfMemory
-from impasto.runtime import Build, Check, Weights
+from impasto.runtime import NORM_EPSILON, Build, Check, Weights
 
 
 class TorchOps:
@@ -18,6 +18,7 @@ class TorchOps:
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         self.weights = weights
+        self.dtype = next(iter(weights.values())).dtype
 
     def conv(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
         weight = self.weights[f"{name}.weight"]
@@ -25,10 +26,12 @@ class TorchOps:
         x = F.pad(x, (margin, margin, margin, margin), mode="replicate")
         return F.conv2d(x, weight, self.weights.get(f"{name}.bias"), stride)
 
-    def norm(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+    def norm(self, x: Tensor) -> Tensor:
         # Statistics in float32: over millions of pixels a bfloat16 sum loses the mean.
-        y = F.instance_norm(x.float()) * gain[:, :, None, None] + bias[:, :, None, None]
-        return y.to(x.dtype)
+        return F.instance_norm(x.float(), eps=NORM_EPSILON)
+
+    def affine(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+        return (x * gain[:, :, None, None] + bias[:, :, None, None]).to(self.dtype)
 
     def relu(self, x: Tensor) -> Tensor:
         return F.relu(x)
@@ -72,17 +75,22 @@ class TorchExecutor:
         self.ops = TorchOps(channels_last)
         self.device = f"{device} (torch, {str(self.dtype).removeprefix('torch.')})"
 
-    def __call__(self, image: np.ndarray, code: np.ndarray, check: Check) -> np.ndarray:
+    def __call__(
+        self, pictures: Sequence[np.ndarray], vectors: Sequence[np.ndarray], check: Check
+    ) -> np.ndarray:
+        """See `impasto.runtime.Executor`."""
         check()
         try:
             with torch.inference_mode():
-                pixels = torch.from_numpy(image).to(self.torch_device, self.dtype)
-                planes = pixels.permute(2, 0, 1)[None]  # a channels_last view of the same memory
-                vector = torch.from_numpy(code).to(self.torch_device)[None]
-                painted = self.build(self.ops, planes, vector)[0].permute(1, 2, 0)
-                result = painted.float().cpu().numpy()
+                # A permuted view of rows of pixels is a channels_last tensor of the same memory.
+                tensors = [
+                    torch.from_numpy(picture).to(self.torch_device, self.dtype).permute(2, 0, 1)[None]
+                    for picture in pictures
+                ]
+                tensors += [torch.from_numpy(vector).to(self.torch_device)[None] for vector in vectors]
+                result = self.build(self.ops, *tensors)[0].permute(1, 2, 0).float().cpu().numpy()
         except torch.OutOfMemoryError:
-            height, width = image.shape[:2]
+            height, width = pictures[0].shape[:2]
             torch.cuda.empty_cache()
             raise OutOfMemory(f"Not enough memory to paint {width} x {height} pixels at once.") from None
         check()

@@ -1,0 +1,83 @@
+"""The painter on pictures too large to pass as a whole: the same result, with a lower peak of memory.
+
+The layers at half the resolution need most of the memory and little of the time. They are run in
+strips; the one instance norm among them gets its exact statistics from a first pass over all strips,
+because statistics of its own would give every strip another look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from impasto.engines import Check, painter
+from impasto.engines.painter import Shape
+from impasto.runtime import NORM_EPSILON, Weights, executor
+
+STRIP_PIXELS = 1_000_000
+
+HALO = 2
+"""Rows of `painter.layout`'s result that a strip needs from its neighbours."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Rows in units of four pixels: those that it paints, and those that it looks at."""
+
+    start: int
+    stop: int
+    top: int
+    bottom: int
+
+    def own(self, result: np.ndarray, scale: int) -> np.ndarray:
+        """The rows of `result`, with `scale` rows a unit, that belong to the strip itself."""
+        return result[scale * (self.start - self.top) : scale * (self.stop - self.top)]
+
+
+def strips(height: int, width: int) -> Iterator[Strip]:
+    """Cut a picture of `height` x `width` pixels."""
+    units, step = height // 4, max(HALO, STRIP_PIXELS // (4 * width))
+    for start in range(0, units, step):
+        stop = min(start + step, units)
+        yield Strip(start, stop, max(0, start - HALO), min(units, stop + HALO))
+
+
+class StripPainter:
+    """`painter.forward` in three stages."""
+
+    def __init__(self, shape: Shape, weights: Weights) -> None:
+        self.shape = shape
+
+        def layout(ops: painter.Ops, image: Any, code: Any) -> Any:
+            return painter.layout(ops, shape, image, code)
+
+        def finish(ops: painter.Ops, strokes: Any, image: Any, gain: Any, bias: Any) -> Any:
+            return painter.finish(ops, ops.affine(painter.resolve(ops, strokes, image), gain, bias))
+
+        self.layout = executor(layout, weights, (3,), (shape.code_length,))
+        self.resolve = executor(painter.resolve, weights, (shape.quarter, 3), ())
+        self.finish = executor(finish, weights, (shape.quarter, 3), (shape.half, shape.half))
+
+    def paint(self, picture: np.ndarray, code: np.ndarray, check: Check) -> np.ndarray:
+        """Paint (H, W, 3) float32, sRGB in 0..1, sides multiples of `painter.MULTIPLE`."""
+        height, width = picture.shape[:2]
+        strokes = self.layout([picture], [code], check)
+        count, total, squares = 0, np.zeros(self.shape.half), np.zeros(self.shape.half)
+        for strip in strips(height, width):
+            seen = strokes[strip.top : strip.bottom], picture[4 * strip.top : 4 * strip.bottom]
+            draft = strip.own(self.resolve(seen, [], check), 2)
+            count += draft.shape[0] * draft.shape[1]
+            total += draft.sum((0, 1), np.float64)
+            squares += np.square(draft).sum((0, 1), np.float64)
+        mean = total / count
+        gain, bias = painter.split(self.shape, code, lambda vector, start, stop: vector[start:stop])["up1"]
+        gain = gain / np.sqrt(squares / count - mean**2 + NORM_EPSILON)
+        affine = [gain.astype(np.float32), (bias - mean * gain).astype(np.float32)]
+        painted = np.empty_like(picture)
+        for strip in strips(height, width):
+            seen = strokes[strip.top : strip.bottom], picture[4 * strip.top : 4 * strip.bottom]
+            painted[4 * strip.start : 4 * strip.stop] = strip.own(self.finish(seen, affine, check), 4)
+        return painted
