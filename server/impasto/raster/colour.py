@@ -30,7 +30,7 @@ _SRGB_TO_XYZ = np.array(
     ]
 )
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_SAME = 0.5 / 255
+_SAME = 1 / 255  # sRGB profiles of different makers are up to 0.7 / 255 apart, a plain gamma of 2.2 is 6
 
 
 def linear(encoded: npt.NDArray[np.floating]) -> Floats:
@@ -185,7 +185,8 @@ def _curve(tag: bytes) -> Curve:
         points = np.frombuffer(tag, ">u2", count, 12) / 65535
         if (np.diff(points) < 0).any() or points[-1] <= points[0]:
             raise BadProfile("a curve falls")
-        return Sampled(points)
+        # A curve may start flat; it must rise to have an inverse that gives 0 for 0.
+        return Sampled(points + np.linspace(0, 1e-7, count))
     if kind == b"para" and (function := count >> 16) <= 4:
         size = (1, 3, 4, 5, 7)[function]
         g, *rest = (value / 65536 for value in struct.unpack(f">{size}i", tag[12 : 12 + 4 * size]))

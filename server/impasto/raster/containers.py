@@ -23,33 +23,30 @@ JPEG_ROOM = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
 _STRANGE = "The AVIF encoder wrote a file of an unknown kind; choose another format."
 
 
-def completed(data: bytes, raster: Raster, exif: bytes | None) -> bytes:
-    """The encoded file `data`, of the format of `raster`, with what libvips did not write.
-
-    `exif` goes in instead of the picture's own.
-    """
+def completed(data: bytes, raster: Raster) -> bytes:
+    """The encoded file `data`, of the format of `raster`, with what libvips did not write."""
     match raster.format:
         case "jpeg":
-            return _jpeg(data, raster, exif)
+            return _jpeg(data, raster)
         case "png":
-            return _png(data, raster, exif)
+            return _png(data, raster)
         case "tiff":
             half = raster.pixels.dtype == np.float16
-            return metadata.tiff_with(data, exif, raster.icc, raster.dpi is not None, half)
+            return metadata.tiff_with(data, raster.exif, raster.icc, raster.dpi is not None, half)
         case "webp":
-            return _webp(data, raster, exif) if exif else data
+            return _webp(data, raster, raster.exif) if raster.exif else data
         case _:
-            return _avif(data, exif) if exif else data
+            return _avif(data, raster.exif) if raster.exif else data
 
 
-def _jpeg(data: bytes, raster: Raster, exif: bytes | None) -> bytes:
+def _jpeg(data: bytes, raster: Raster) -> bytes:
     def segment(marker: int, body: bytes) -> bytes:
         return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
     across, down = (min(round(value), 65_535) for value in raster.dpi or (1, 1))
     parts = [segment(0xE0, struct.pack(">5sHBHHBB", b"JFIF", 0x0101, bool(raster.dpi), across, down, 0, 0))]
-    if exif and len(exif) <= JPEG_ROOM:
-        parts.append(segment(0xE1, b"Exif\0\0" + exif))
+    if raster.exif and len(raster.exif) <= JPEG_ROOM:
+        parts.append(segment(0xE1, b"Exif\0\0" + raster.exif))
     icc = raster.icc or b""
     step = 65_519
     count = -(-len(icc) // step)
@@ -60,15 +57,15 @@ def _jpeg(data: bytes, raster: Raster, exif: bytes | None) -> bytes:
     return b"".join([data[:2], *parts, memoryview(data)[2:]])
 
 
-def _png(data: bytes, raster: Raster, exif: bytes | None) -> bytes:
+def _png(data: bytes, raster: Raster) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     parts = []
     if raster.icc:
         parts.append(chunk(b"iCCP", b"icc\0\0" + zlib.compress(raster.icc)))
-    if exif:
-        parts.append(chunk(b"eXIf", exif))
+    if raster.exif:
+        parts.append(chunk(b"eXIf", raster.exif))
     if raster.dpi:
         across, down = (round(value / 0.0254) for value in raster.dpi)
         parts.append(chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))

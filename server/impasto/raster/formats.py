@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -123,9 +124,10 @@ def vips() -> Any:
     """The module pyvips, imported at first use and told to remember no results.
 
     With its cache, libvips would serve the old pixels of a file rewritten under the same name.
-    Its warnings go to the logger "pyvips", which is silent by default.
+    Its warnings go to the logger "pyvips"; they tell a user nothing that our errors do not.
     """
     import pyvips
 
+    logging.getLogger("pyvips").setLevel(logging.ERROR)
     pyvips.cache_set_max(0)
     return pyvips

@@ -44,13 +44,13 @@ def load(path: str | Path) -> Raster:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnreadablePicture(f"“{name}” cannot be opened ({reason}); check the path.") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise UnreadablePicture(f"“{name}” is a folder; name a picture in it.")
         if not stat.S_ISREG(mode):
             raise UnreadablePicture(f"“{name}” is a pipe or device; save the picture to a file first.")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             head = file.read(64)
             file.seek(0)
             # A TIFF file can be as large as its pixels, so it is read as it is decoded. A memory map
@@ -58,8 +58,12 @@ def load(path: str | Path) -> Raster:
             if sniff(head)[0] == "tiff":
                 return _decode(file, name)
             data = file.read()
-        except (OSError, MemoryError) as error:
-            raise UnreadablePicture(f"“{name}” cannot be read ({error}); check the disk.") from None
+    except OSError as error:
+        raise UnreadablePicture(f"“{name}” cannot be read ({error.strerror}); check the disk.") from None
+    except MemoryError:
+        raise UnreadablePicture(f"“{name}” does not fit into memory; make it smaller first.") from None
+    finally:
+        os.close(descriptor)
     return decode(data, name)
 
 
@@ -82,7 +86,7 @@ def _decode(data: bytes | memoryview | BinaryIO, name: str) -> Raster:
         raise UnreadablePicture(f"“{name}” is {words}; Impasto reads {READ}, so export it as one of them.")
     try:
         return _TiffReader(data, file, name).read() if kind == "tiff" else _Reader(data, name, kind).read()
-    except vips().Error as error:
+    except (vips().Error, UnicodeDecodeError) as error:  # pyvips may fail to decode its own message
         raise _damaged(name, kind, error) from None
     except MemoryError:
         raise UnreadablePicture(f"“{name}” does not fit into memory; make it smaller first.") from None
@@ -96,6 +100,15 @@ def _damaged(name: str, kind: str, error: Exception) -> UnreadablePicture:
     reason = lines[-1][:100] if lines else "no reason given"
     title = FORMATS[kind].title
     return UnreadablePicture(f"“{name}” is no complete {title} picture ({reason}); copy or export it again.")
+
+
+def _has(image: Any, field: str) -> bool:
+    # Not by `get_fields`: a comment in a PNG file can have a name that is no UTF-8.
+    return image.get_typeof(field) != 0
+
+
+def _blob(image: Any, field: str) -> bytes | None:
+    return bytes(image.get(field)) or None if _has(image, field) else None
 
 
 class _Reader:
@@ -130,33 +143,33 @@ class _Reader:
 
     def read(self) -> Raster:
         image = self.open()
-        fields = set(image.get_fields())
-        exif = self.blob(image, fields, "exif-data")
+        exif = _blob(image, "exif-data")
         exif = exif.removeprefix(b"Exif\0\0") if exif else None
         # AVIF turns its pixels by its own properties, and the decoder has done so.
         turn = 1 if self.kind == "avif" else metadata.orientation(exif)
-        return self.finish(image, fields, exif, turn)
-
-    @staticmethod
-    def blob(image: Any, fields: set[str], field: str) -> bytes | None:
-        return bytes(image.get(field)) or None if field in fields else None
+        return self.finish(image, exif, turn)
 
     def dpi(self, image: Any, exif: bytes | None) -> tuple[float, float] | None:
-        # 1 pixel/mm is what libvips says when it knows none.
-        if image.xres == 1.0 and image.yres == 1.0:
-            return metadata.resolution_of_exif(exif)
-        return metadata.plausible(image.xres * 25.4, image.yres * 25.4)
+        # libvips makes up a resolution where the file states none; only for JPEG it can be told apart.
+        if self.kind == "jpeg" and _has(image, "resolution-unit"):
+            return metadata.plausible(image.xres * 25.4, image.yres * 25.4)
+        stated = (
+            _dpi_of_png(self.data)
+            if self.kind == "png" and isinstance(self.data, bytes | memoryview)
+            else None
+        )
+        return stated or metadata.resolution_of_exif(exif)
 
-    def finish(self, image: Any, fields: set[str], exif: bytes | None, turn: int) -> Raster:
+    def finish(self, image: Any, exif: bytes | None, turn: int) -> Raster:
         """Check, convert and fetch the pixels, and gather the rest."""
-        icc = self.blob(image, fields, "icc-profile-data")
-        xmp = self.blob(image, fields, "xmp-data")
+        icc = _blob(image, "icc-profile-data")
+        xmp = _blob(image, "xmp-data")
         dpi = self.dpi(image, exif)
-        pages = image.get("n-pages") if "n-pages" in fields else 1
+        pages = image.get("n-pages") if _has(image, "n-pages") else 1
         if pages > 1:
             self.note(f"has {pages} pages or frames; the first was taken.")
-        stored = image.get("bits-per-sample") if "bits-per-sample" in fields else None
-        if "palette" in fields:
+        stored = image.get("bits-per-sample") if _has(image, "bits-per-sample") else None
+        if self.is_palette(image):
             self.note("is a palette picture; it was expanded to full colour.")
         elif stored in (1, 2, 4):
             self.note(f"has {stored} bit{'s' if stored > 1 else ''} per pixel; it was expanded to 8.")
@@ -187,7 +200,7 @@ class _Reader:
             notes=tuple(self.notes),
             bits=bits,
             lossless=self.is_lossless(),
-            iptc=self.blob(image, fields, "iptc-data"),
+            iptc=_blob(image, "iptc-data"),
         )
 
     def dtype(self, image: Any) -> npt.DTypeLike:
@@ -205,6 +218,9 @@ class _Reader:
             f"“{self.name}” has {what}, which Impasto does not read; export it with 8 or 16 bits,"
             " or 32-bit float."
         )
+
+    def is_palette(self, image: Any) -> bool:
+        return _has(image, "palette")
 
     def from_cmyk(self, image: Any, icc: bytes | None) -> Any:
         if icc is None:
@@ -279,17 +295,18 @@ class _TiffReader(_Reader):
         photometric = self.number(_PHOTOMETRIC, 1)
         if _DNG in self.fields or photometric in _SENSOR or self.number(_SUBFILE, 0) & 1:
             raise UnreadablePicture(f"“{self.name}” is a camera raw file; develop it and export {READ}.")
-        if photometric == _PALETTE:
-            self.note("is a palette picture; it was expanded to full colour.")
         turn = self.number(metadata.ORIENTATION, 1)
         image = self.open_shape()
-        return self.finish(image, set(image.get_fields()) - {"palette"}, exif, turn if 1 <= turn <= 8 else 1)
+        return self.finish(image, exif, turn if 1 <= turn <= 8 else 1)
 
     def number(self, tag: int, default: int) -> int:
         return self.tags.number(self.fields, tag, default)
 
     def dpi(self, image: Any, exif: bytes | None) -> tuple[float, float] | None:
         return metadata.resolution(self.tags, self.fields)
+
+    def is_palette(self, image: Any) -> bool:
+        return self.number(_PHOTOMETRIC, 1) == _PALETTE
 
     def open_shape(self) -> Any:
         """The picture with its header checked, and with one band per channel."""
@@ -378,6 +395,19 @@ def _full_range(band: npt.NDArray[np.uint16], bits: int) -> npt.NDArray[np.uint1
     top = (1 << bits) - 1
     samples = (band >> (16 - bits)).astype(np.uint32)
     return ((samples * 65_535 + top // 2) // top).astype(np.uint16)
+
+
+def _dpi_of_png(data: bytes | memoryview) -> tuple[float, float] | None:
+    at = 8
+    while at + 21 <= len(data):
+        size, kind = struct.unpack(">I4s", data[at : at + 8])
+        if kind == b"IDAT":
+            break
+        if kind == b"pHYs" and size == 9:
+            across, down, unit = struct.unpack(">IIB", data[at + 8 : at + 17])
+            return metadata.plausible(across * 0.0254, down * 0.0254) if unit == 1 else None
+        at += size + 12
+    return None
 
 
 def _is_lossless_webp(data: bytes | memoryview) -> bool:

@@ -131,8 +131,8 @@ def encode(
     if raster.dpi and raster.format in ("webp", "avif"):
         exif = metadata.with_dpi(exif, raster.dpi)
     try:
-        data = _WRITERS[raster.format](raster, quality)
-        return containers.completed(data, raster, exif)
+        raster = raster.replace(exif=exif)
+        return containers.completed(_WRITERS[raster.format](raster, quality), raster)
     except vips().Error as error:
         reason = str(error).strip().splitlines()[-1].strip()[:100]
         title = FORMATS[raster.format].title
@@ -193,7 +193,12 @@ def _avif(raster: Raster, quality: int) -> bytes:
     # libvips makes an EXIF block of its own; `containers` puts ours in its place. Effort 0 takes a
     # tenth of the time of the default, for files a tenth larger.
     return image.heifsave_buffer(
-        keep="xmp:icc:exif", compression="av1", bitdepth=bits, Q=quality, lossless=quality == 100, effort=0
+        keep="xmp:icc:exif" if raster.exif else "xmp:icc",
+        compression="av1",
+        bitdepth=bits,
+        Q=quality,
+        lossless=quality == 100,
+        effort=0,
     )
 
 
