@@ -121,8 +121,8 @@ class OpenVinoExecutor:
             raise
         except BaseException:
             request.cancel()
-            with suppress(
-                RuntimeError
-            ):  # waiting for the end of a cancelled request says that it was cancelled
+            with suppress(RuntimeError):  # of a cancelled request, this says that it was cancelled
                 request.wait()
+            # A network that was stopped midway remembers shapes of that picture and fails on the next.
+            self.compiled = None
             raise
