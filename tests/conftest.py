@@ -12,5 +12,6 @@ settings.register_profile("house", derandomize=True, deadline=None, print_blob=T
 settings.load_profile("house")
 
 # Before any import of impasto, and short: the path of a Unix socket has room for 100 characters.
-_runtime = tempfile.TemporaryDirectory(prefix="imp")
-os.environ["IMPASTO_RUNTIME_DIR"] = _runtime.name
+_home = tempfile.TemporaryDirectory(prefix="imp")
+os.environ["IMPASTO_RUNTIME_DIR"] = f"{_home.name}/run"
+os.environ["IMPASTO_STATE_DIR"] = f"{_home.name}/state"
