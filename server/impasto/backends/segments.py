@@ -53,18 +53,13 @@ class Segments:
                 remove(path)
             finally:
                 os.close(descriptor)
-        raise OutOfMemory(
-            f"There is no room in memory for {size / 1e6:.0f} MB of pixels; "
-            "close other programs or use a smaller picture."
-        )
+        raise _no_room(size)
 
     def write(self, data: bytes | memoryview, name: str = "") -> Path:
         """As `create`, with a copy of `data`."""
         view = memoryview(data).cast("B")
         path = self.create(len(view), name)
-        with path.open("r+b", buffering=0) as file:
-            while view:
-                view = view[file.write(view) or 0 :]
+        put(path, 0, view)
         return path
 
     def size(self) -> int:
@@ -124,6 +119,30 @@ def view(path: Path) -> memoryview:
         return memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) if size else b"")
     finally:
         os.close(descriptor)
+
+
+def put(path: Path, offset: int, data: bytes | memoryview) -> None:
+    """Write into a segment.
+
+    Raises:
+        OutOfMemory: on systems that cannot set memory aside, there is none left now.
+    """
+    rest = memoryview(data)
+    try:
+        with path.open("r+b", buffering=0) as file:
+            file.seek(offset)
+            while rest:
+                rest = rest[file.write(rest) :]
+    except OSError:
+        remove(path)
+        raise _no_room(len(data)) from None
+
+
+def _no_room(size: int) -> OutOfMemory:
+    return OutOfMemory(
+        f"There is no room in memory for {size / 1e6:.0f} MB of pixels; "
+        "close other programs or use a smaller picture."
+    )
 
 
 def result_name(source: str | Path) -> str:

@@ -7,6 +7,8 @@ import logging.handlers
 import os
 from pathlib import Path
 
+from impasto.errors import DaemonError
+
 MAX_BYTES = 1 << 20
 OLD_FILES = 2
 
@@ -24,12 +26,21 @@ def log_path() -> Path:
 
 
 def open_log() -> None:
-    """Send what `impasto` logs to the log file."""
+    """Send what `impasto` logs to the log file.
+
+    Raises:
+        DaemonError: it cannot be written.
+    """
     path = log_path()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(
-        path, maxBytes=MAX_BYTES, backupCount=OLD_FILES, encoding="utf-8"
-    )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=MAX_BYTES, backupCount=OLD_FILES, encoding="utf-8"
+        )
+    except OSError as error:
+        raise DaemonError(
+            f"The log {path} cannot be written ({error.strerror}); set IMPASTO_STATE_DIR to another folder."
+        ) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     logger = logging.getLogger("impasto")
     logger.addHandler(handler)

@@ -84,6 +84,9 @@ class Queue:
     def cancel(self, task: Task) -> None:
         """End a task, at once to all who ask; the worker stops it within a second."""
         with self._changed:
+            if task.state == "queued":
+                self._waiting = [entry for entry in self._waiting if entry[-1] is not task]
+                heapq.heapify(self._waiting)
             if task.state not in ENDED:
                 self._end(task, "cancelled", Cancelled("The painting was cancelled."))
 
@@ -98,12 +101,12 @@ class Queue:
     def active(self) -> bool:
         """Whether anything waits or runs."""
         with self._changed:
-            return self._running is not None or any(t.state == "queued" for _, _, t in self._waiting)
+            return self._running is not None or bool(self._waiting)
 
     def summary(self) -> dict[str, Any]:
         """What `status` tells of the queue: the running job, how many wait, how many ended how."""
         with self._changed:
-            waiting = Counter(task.priority for _, _, task in self._waiting if task.state == "queued")
+            waiting = Counter(task.priority for *_, task in self._waiting)
             running = self._running
             return {
                 "running": running and {"job": running.id, "fraction": running.fraction},
@@ -125,8 +128,6 @@ class Queue:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
                 *_, task = heapq.heappop(self._waiting)
-                if task.state != "queued":
-                    continue
                 self._running = task
                 self._tell(task, "running", "starting")
             began = time.monotonic()

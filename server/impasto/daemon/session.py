@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import threading
 from collections.abc import Callable
 from typing import Any
 
-from impasto.backends.segments import Segments
+from impasto.backends.segments import Segments, put
 from impasto.client.wire import PIECE, Method
 from impasto.daemon.queue import PRIORITIES, Queue, Task
 from impasto.errors import DaemonError, ImpastoError, JobError, UnreadablePicture, UsageError
@@ -35,7 +34,7 @@ _ids = itertools.count(1)
 
 
 class Session:
-    """The methods of one connection. Each returns a tuple of plain values."""
+    """The methods of one connection, for the thread that serves it. Each returns a tuple of plain values."""
 
     def __init__(
         self,
@@ -56,7 +55,6 @@ class Session:
         self._stop = stop
         self._touch = touch
         self._tasks: dict[int, Task] = {}
-        self._lock = threading.Lock()
 
     def methods(self) -> dict[str, Method]:
         """All that a client can reach, with the exact types of the arguments."""
@@ -75,9 +73,7 @@ class Session:
 
     def hang_up(self) -> None:
         """The client has gone: so go its jobs."""
-        with self._lock:
-            tasks, self._tasks = self._tasks, {}
-        for task in tasks.values():
+        for task in self._tasks.values():
             self._queue.release(task)
 
     def begin(self, recipe: str, meta_json: str, size: int, priority: str) -> tuple[int, str]:
@@ -99,9 +95,7 @@ class Session:
         if task.state != "filling":
             raise DaemonError(f"Job {number} takes no more data; it is {task.state}.")
         _check_range(offset, len(piece), task.size)
-        with task.source.open("r+b", buffering=0) as file:
-            file.seek(offset)
-            file.write(piece)
+        put(task.source, offset, piece)
         return ()
 
     def start(self, number: int) -> tuple[()]:
