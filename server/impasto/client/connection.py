@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, ClientError, ConnectionLost, JobFailed, NoDaemon, Refused
 from .handshake import greet
-from .launch import daemon_command, last_words, launch
 from .place import Address, read_address, runtime_directory
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def connect(
     except NoDaemon:
         if not start:
             raise
+    from .launch import daemon_command, last_words, launch  # a warm start has no use for subprocess
+
     directory = runtime_directory(create=True)
     process = launch(command or daemon_command(), directory)
     deadline = time.monotonic() + timeout

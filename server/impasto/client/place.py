@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,12 +60,14 @@ def _candidate() -> Path:
     if override:
         return Path(override).absolute()
     if not POSIX:
-        return Path(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir()) / "impasto" / "run"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "impasto" / "run"
     # A GIMP from the desktop has the variable, a shell over ssh may not; both must meet.
     for parent in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{os.geteuid()}"):
         if parent and _is_own(parent):
             return Path(parent) / "impasto"
-    return Path(tempfile.gettempdir()) / f"impasto-{os.geteuid()}"
+    from tempfile import gettempdir  # slow to import, and seldom needed
+
+    return Path(gettempdir()) / f"impasto-{os.geteuid()}"
 
 
 def _is_own(path: str) -> bool:
