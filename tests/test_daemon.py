@@ -173,10 +173,10 @@ def test_the_log_tells_the_story_of_a_job() -> None:
     with daemon() as running:
         with running.connect() as client:
             client.run("{}", picture(), b"pixels", priority="batch")
+        until(lambda: " done after " in running.log)
         log = running.log
         assert f"Impasto {__version__}, protocol {PROTOCOL}, pid {running.process.pid}" in log
         assert "begins: file, 6 bytes, batch" in log
-        assert " done after " in log
 
 
 def test_it_works_over_tcp_where_there_are_no_unix_sockets() -> None:
@@ -187,6 +187,13 @@ def test_it_works_over_tcp_where_there_are_no_unix_sockets() -> None:
             with running.connect(shared_memory=shared_memory) as client:
                 _, data = client.run("{}", picture(), b"pixels" * 500_000)
                 assert bytes(data) == b"pixels" * 500_000
+
+
+def test_a_log_that_cannot_be_written_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    with directories():
+        monkeypatch.setenv("IMPASTO_STATE_DIR", "/dev/null/state")
+        with pytest.raises(NoDaemon, match=r"cannot be written .*; set IMPASTO_STATE_DIR"):
+            connect()
 
 
 def test_a_runtime_directory_with_a_long_name_is_explained(
