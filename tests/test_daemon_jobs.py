@@ -201,6 +201,7 @@ def test_a_client_that_dies_takes_its_jobs_along(
         took = until(lambda: not client.status()["queue"]["running"])
         assert took < 0.5
         until(lambda: client.status()["memory_mb"]["pixels"] == 0, 0.5)
+        process.wait(10)
     finally:
         process.kill()
         _, errors = process.communicate(timeout=10)
