@@ -281,3 +281,17 @@ def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert err.strip() == "impasto: stopped."
     assert sorted(tmp_path.glob("*.png")) == [source]
+
+
+def test_a_sheet_shows_the_photograph_in_every_style(photo: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert main(["styles", "--photo", str(photo), "--sheet", str(sheet)]) == 0
+    picture = raster.load(sheet)
+    assert picture.width > 4 * 480
+    assert picture.height > 4 * 360
+
+
+@pytest.mark.parametrize("options", [("--sheet", "a.png"), ("--photo", "a.png")])
+def test_half_a_sheet_is_wrong_use(options: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["styles", *options]) == 2
+    assert "--photo PHOTO --sheet FILE" in one_sentence(capsys)
