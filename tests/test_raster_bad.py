@@ -130,10 +130,13 @@ def test_size_bomb_in_other_formats() -> None:
     jpeg = bytearray(WHOLE["jpeg"])
     at = jpeg.index(b"\xff\xc0")
     jpeg[at + 5 : at + 9] = struct.pack(">HH", 65_000, 65_000)
-    tiff = pictures.tiff(pictures.smooth(), extratags=[]).replace(struct.pack("<HHII", 256, 3, 1, 64), b"")
-    for data in (bytes(jpeg), tiff[: len(tiff) // 2]):
-        with pytest.raises(UnreadablePicture):
-            decode(data, "bomb")
+    tiff = bytearray(pictures.tiff(pictures.smooth()))
+    for tag, side in ((256, 64), (257, 48)):
+        at = tiff.index(struct.pack("<HHII", tag, 4, 1, side))
+        tiff[at : at + 12] = struct.pack("<HHII", tag, 4, 1, 50_000)
+    for data in (jpeg, tiff):
+        with pytest.raises(UnreadablePicture, match=r"make it smaller first: the limit is 65,535 a side"):
+            decode(bytes(data), "bomb")
 
 
 def test_compressed_profile_bomb() -> None:
@@ -193,6 +196,7 @@ def test_corrupted_bytes(data: st.DataObject) -> None:
 def test_nothing_is_said_on_standard_error(tmp_path: Path) -> None:
     for form in FORMATS:
         (tmp_path / form).write_bytes(WHOLE[form][: len(WHOLE[form]) // 2])
+    (tmp_path / "bomb").write_bytes(png_of_size(2**31 - 1, 2**31 - 1))
     icc = pictures.profile(None, 2.2)
     (tmp_path / "odd").write_bytes(pictures.png(pictures.smooth(), icc))
     program = """if True:

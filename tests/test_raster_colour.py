@@ -104,6 +104,10 @@ def test_rows() -> None:
 def test_floats_are_made_fit_for_work() -> None:
     values = np.array([[[np.nan, np.inf, -np.inf], [2.0, -1.0, 0.5]]], np.float32)
     assert Raster(values).to_srgb().tolist() == [[[0, 1, 0], [1, 0, 0.5]]]
+    managed = Raster(values, icc=PROFILES["P3"]).to_srgb()
+    assert np.isfinite(managed).all()
+    assert managed.min() >= 0
+    assert managed.max() <= 1
 
 
 def test_profile_of_tables() -> None:

@@ -203,7 +203,14 @@ def test_many_extra_channels() -> None:
 def test_unusual_samples_are_refused(dtype: Any) -> None:
     file = io.BytesIO()
     tifffile.imwrite(file, pictures.smooth().astype(dtype), photometric="rgb")
-    with pytest.raises(UnreadablePicture, match=r"which Impasto does not read; export it with 8 or 16"):
+    with pytest.raises(UnreadablePicture, match=r"which Impasto does not read; export it as"):
+        decode(file.getvalue(), "a.tif")
+
+
+def test_hundreds_of_channels_are_refused() -> None:
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((4, 4, 500), np.uint8), photometric="minisblack", planarconfig="contig")
+    with pytest.raises(UnreadablePicture, match=r"has 500 channels, which Impasto does not read"):
         decode(file.getvalue(), "a.tif")
 
 

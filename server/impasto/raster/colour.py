@@ -244,7 +244,8 @@ def profile(icc: bytes, channels: int) -> Profile | None:
         BadProfile: the bytes cannot be read, or are for another kind of picture.
     """
     try:
-        return _parsed(icc, channels)
+        with np.errstate(all="ignore"):
+            return _parsed(icc, channels)
     except BadProfile:
         raise
     except (struct.error, ValueError, KeyError, IndexError, vips().Error) as error:

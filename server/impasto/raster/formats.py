@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -124,10 +124,12 @@ def vips() -> Any:
     """The module pyvips, imported at first use and told to remember no results.
 
     With its cache, libvips would serve the old pixels of a file rewritten under the same name.
-    Its warnings go to the logger "pyvips"; they tell a user nothing that our errors do not.
+    Its warnings are dropped: they tell a user nothing that our errors do not, and the handler that
+    pyvips sets for them fails, in print, on words of a file that are no UTF-8.
     """
+    os.environ.setdefault("VIPS_WARNING", "0")  # being set at all is what counts
     import pyvips
 
-    logging.getLogger("pyvips").setLevel(logging.ERROR)
+    pyvips._remove_log_handler()  # ours to call: idempotent, and called again at exit
     pyvips.cache_set_max(0)
     return pyvips

@@ -82,10 +82,10 @@ class Raster:
         Memory: some 5 times the result where the profile is not sRGB, so ask for a band at a time.
         """
         values = unit(self.pixels[rows])
-        if (own := self._profile) is not None:
-            return own.to_srgb(values)
         if self.pixels.dtype.kind == "f":
             values = np.fmin(np.fmax(values, 0), 1)
+        if (own := self._profile) is not None:
+            return own.to_srgb(values)
         return np.repeat(values, 3, axis=2) if self.channels == 1 else values
 
     def from_srgb(self, srgb: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -18,9 +18,11 @@ from impasto.raster.formats import FORMATS, MAX_PIXELS, MAX_SIDE, READ, sniff, v
 from impasto.raster.metadata import Appender, BadTags, Structure
 from impasto.raster.picture import Raster, bands
 
+_WIDTH, _HEIGHT = 256, 257
 _SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLES = 254, 258, 262, 277
 _PLANAR, _EXTRA, _SAMPLE_FORMAT, _DNG = 284, 338, 339, 50706
 _TILE_WIDTH, _TILE_OFFSETS, _TILE_SIZES = 322, 324, 325
+_MAX_CHANNELS = 16
 _PALETTE, _SENSOR = 3, (32803, 34892)
 
 
@@ -86,7 +88,7 @@ def _decode(data: bytes | memoryview | BinaryIO, name: str) -> Raster:
         raise UnreadablePicture(f"“{name}” is {words}; Impasto reads {READ}, so export it as one of them.")
     try:
         return _TiffReader(data, file, name).read() if kind == "tiff" else _Reader(data, name, kind).read()
-    except (vips().Error, UnicodeDecodeError) as error:  # pyvips may fail to decode its own message
+    except (vips().Error, BadTags, UnicodeDecodeError) as error:  # pyvips may fail to decode its own message
         raise _damaged(name, kind, error) from None
     except MemoryError:
         raise UnreadablePicture(f"“{name}” does not fit into memory; make it smaller first.") from None
@@ -127,14 +129,19 @@ class _Reader:
     def open(self) -> Any:
         """The picture with its header read and checked, but no pixel yet."""
         if isinstance(self.data, bytes | memoryview):
+            if self.kind == "png" and len(self.data) >= 24:
+                # GLib would print a complaint about a size beyond what libvips can count.
+                self.check_size(*struct.unpack(">II", self.data[16:24]), 1)
             source = vips().Source.new_from_memory(self.data)
         else:
             source = vips().Source.new_from_descriptor(self.data.fileno())
         image = vips().Image.new_from_source(source, "", access="sequential", fail_on="error")
-        self.check_size(image.width, image.height)
+        self.check_size(image.width, image.height, image.bands)
         return image
 
-    def check_size(self, width: int, height: int) -> None:
+    def check_size(self, width: int, height: int, channels: int) -> None:
+        if channels > _MAX_CHANNELS:
+            raise self.unusual(f"{channels:,} channels")
         if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
             raise UnreadablePicture(
                 f"“{self.name}” says that it has {width:,} by {height:,} pixels; make it smaller first:"
@@ -215,8 +222,8 @@ class _Reader:
 
     def unusual(self, what: str) -> UnreadablePicture:
         return UnreadablePicture(
-            f"“{self.name}” has {what}, which Impasto does not read; export it with 8 or 16 bits,"
-            " or 32-bit float."
+            f"“{self.name}” has {what}, which Impasto does not read; export it as gray or RGB with"
+            " 8 or 16 bits or 32-bit float."
         )
 
     def is_palette(self, image: Any) -> bool:
@@ -286,12 +293,9 @@ class _TiffReader(_Reader):
         self.associated = False
 
     def read(self) -> Raster:
-        try:
-            self.tags = Structure(self.file)
-            self.fields = self.tags.directory(self.tags.first)[0]
-            exif = metadata.exif_of_tiff(self.tags, self.fields)
-        except BadTags as error:
-            raise _damaged(self.name, self.kind, error) from None
+        self.tags = Structure(self.file)
+        self.fields = self.tags.directory(self.tags.first)[0]
+        exif = metadata.exif_of_tiff(self.tags, self.fields)
         photometric = self.number(_PHOTOMETRIC, 1)
         if _DNG in self.fields or photometric in _SENSOR or self.number(_SUBFILE, 0) & 1:
             raise UnreadablePicture(f"“{self.name}” is a camera raw file; develop it and export {READ}.")
@@ -310,6 +314,8 @@ class _TiffReader(_Reader):
 
     def open_shape(self) -> Any:
         """The picture with its header checked, and with one band per channel."""
+        samples = self.number(_SAMPLES, 1)
+        self.check_size(self.number(_WIDTH, 1), self.number(_HEIGHT, 1), samples)
         depth = self.number(_BITS, 1)
         if depth not in (1, 2, 4, 8, 16, 32):
             raise self.unusual(f"samples of {depth} bits")
@@ -318,11 +324,11 @@ class _TiffReader(_Reader):
             # libvips would divide by alpha without rounding.
             self.associated = True
             self.note("has colours multiplied by its alpha; they were divided by it.")
-            changes[_EXTRA] = [2] * self.fields[_EXTRA].count
+            changes[_EXTRA] = [2] * min(self.fields[_EXTRA].count, samples)
         if depth == 16 and self.number(_SAMPLE_FORMAT, 1) == 3:
             self.half = True
-            changes[_SAMPLE_FORMAT] = [1] * self.fields[_SAMPLE_FORMAT].count
-        if self.number(_PLANAR, 1) == 2 and _TILE_WIDTH in self.fields and self.number(_SAMPLES, 1) > 1:
+            changes[_SAMPLE_FORMAT] = [1] * samples
+        if self.number(_PLANAR, 1) == 2 and _TILE_WIDTH in self.fields and samples > 1:
             return self.planes()
         if changes:
             self.data = self.changed(changes)
@@ -331,11 +337,12 @@ class _TiffReader(_Reader):
     def planes(self) -> Any:
         """Channels that are kept apart in tiles, which libvips does not read, opened one by one."""
         samples = self.number(_SAMPLES, 1)
-        try:
-            places = {tag: self.tags.numbers(self.fields[tag]) for tag in (_TILE_OFFSETS, _TILE_SIZES)}
-        except (KeyError, BadTags) as error:
-            raise _damaged(self.name, self.kind, error) from None
-        count = len(places[_TILE_OFFSETS]) // samples
+        if not {_TILE_OFFSETS, _TILE_SIZES} <= self.fields.keys():
+            raise BadTags("no tiles")
+        places = {tag: self.tags.numbers(self.fields[tag]) for tag in (_TILE_OFFSETS, _TILE_SIZES)}
+        count = min(map(len, places.values())) // samples
+        if count < 1:
+            raise BadTags("too few tiles")
         single = {_SAMPLES: [1], _PLANAR: [1], _PHOTOMETRIC: [1], _BITS: [self.number(_BITS, 8)]}
         single[_SAMPLE_FORMAT] = [1 if self.half else self.number(_SAMPLE_FORMAT, 1)]
         whole, planes = self.data, []
@@ -355,7 +362,11 @@ class _TiffReader(_Reader):
         target = Appender(self.file.read(), self.tags.order, self.tags.big)
         fields = {tag: field for tag, field in self.fields.items() if tag != drop}
         for tag, values in numbers.items():
-            kind, code = (3, "H") if max(values) < 65_536 else (4, "I")
+            if not values or min(values) < 0:
+                raise BadTags("a number is missing or negative")
+            kind, code = (
+                (3, "H") if max(values) < 1 << 16 else (4, "I") if max(values) < 1 << 32 else (16, "Q")
+            )
             fields[tag] = target.field(kind, struct.pack(f"{self.tags.order}{len(values)}{code}", *values))
         return target.finish(target.directory(fields))
 
