@@ -236,6 +236,25 @@ def test_lossy_webp_stays_lossy_and_lossless_stays_lossless() -> None:
     assert b"VP8L" in encode(exact)[:64]
 
 
+def test_opaque_alpha_may_go() -> None:
+    raster = Raster(pictures.smooth(), np.full((48, 64), 255, np.uint8))
+    reduced, notes = encodable(raster, "jpeg")
+    assert reduced.alpha is None
+    assert "opaque throughout" in notes[0]
+    assert decode(encode(raster, "jpeg"), "a.jpg").alpha is None
+
+
+def test_captions_stay_with_their_format() -> None:
+    entry = b"\x1c\x02\x78\x00\x05Hello"
+    block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + len(entry).to_bytes(4, "big") + entry
+    plain = encode(Raster(pictures.smooth()), "jpeg")
+    segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    raster = decode(plain[:2] + segment + plain[2:], "a.jpg")
+    assert raster.iptc == block
+    assert decode(encode(raster), "b.jpg").iptc == block
+    assert decode(encode(raster, "tiff"), "b.tif").iptc is None
+
+
 def test_too_large_for_the_format() -> None:
     wide = Raster(np.zeros((1, 20_000, 3), np.uint8))
     with pytest.raises(UnwritablePicture, match=r"WebP cannot hold 20,000 by 1 pixels"):

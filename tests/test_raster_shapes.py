@@ -13,7 +13,7 @@ from PIL import Image
 
 import sample_pictures as pictures
 from impasto.errors import UnreadablePicture
-from impasto.raster import Raster, decode, encode, from_pixels, load, quantise, to_pixels
+from impasto.raster import Raster, decode, encode, from_pixels, load, quantise, save, to_pixels
 
 
 def saved(picture: Image.Image, format: str, **options: Any) -> bytes:
@@ -124,6 +124,23 @@ def test_tiff(shape: str, channels: int, depth: str, tmp_path: Any) -> None:
         assert (raster.alpha is not None) == (channels == 4)
         if raster.alpha is not None:
             assert np.array_equal(raster.alpha, values[..., 3])
+
+
+def test_tiff_larger_than_any_buffer(tmp_path: Any) -> None:
+    """Tags at the end of the file, and pixels before them, are read in turns."""
+    values = pictures.pixels("16", 4, 400, 500)
+    exif = pictures.exif(1).tobytes().removeprefix(b"Exif\0\0")
+    icc = pictures.profile(pictures.P3, 2.2)
+    colours, alpha = np.ascontiguousarray(values[..., :3]), np.ascontiguousarray(values[..., 3])
+    path = tmp_path / "a.tif"
+    save(path, encode(Raster(colours, alpha, icc, exif, dpi=(300, 150)), "tiff"))
+    assert path.stat().st_size > 1 << 20
+    raster = load(path)
+    assert np.array_equal(raster.pixels, colours)
+    assert raster.alpha is not None
+    assert np.array_equal(raster.alpha, alpha)
+    assert (raster.icc, raster.dpi) == (icc, (300, 150))
+    assert "gps0002" in pictures.fields(raster.exif)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate"])

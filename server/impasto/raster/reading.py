@@ -23,7 +23,7 @@ _SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLES = 254, 258, 262, 277
 _PLANAR, _EXTRA, _SAMPLE_FORMAT, _DNG = 284, 338, 339, 50706
 _TILE_WIDTH, _TILE_OFFSETS, _TILE_SIZES = 322, 324, 325
 _MAX_CHANNELS = 16
-_PALETTE, _SENSOR = 3, (32803, 34892)
+_RGB, _PALETTE, _SENSOR = 2, 3, (32803, 34892)
 
 
 def load(path: str | Path) -> Raster:
@@ -134,6 +134,9 @@ class _Reader:
                 self.check_size(*struct.unpack(">II", self.data[16:24]), 1)
             source = vips().Source.new_from_memory(self.data)
         else:
+            # libvips shares the position in the file with us, and counts on nobody else moving it:
+            # from here on all that is needed of the file's tags has been read.
+            os.lseek(self.data.fileno(), 0, os.SEEK_SET)
             source = vips().Source.new_from_descriptor(self.data.fileno())
         image = vips().Image.new_from_source(source, "", access="sequential", fail_on="error")
         self.check_size(image.width, image.height, image.bands)
@@ -296,8 +299,9 @@ class _TiffReader(_Reader):
         self.tags = Structure(self.file)
         self.fields = self.tags.directory(self.tags.first)[0]
         exif = metadata.exif_of_tiff(self.tags, self.fields)
-        photometric = self.number(_PHOTOMETRIC, 1)
-        if _DNG in self.fields or photometric in _SENSOR or self.number(_SUBFILE, 0) & 1:
+        self.resolution = metadata.resolution(self.tags, self.fields)
+        self.photometric = self.number(_PHOTOMETRIC, 1)
+        if _DNG in self.fields or self.photometric in _SENSOR or self.number(_SUBFILE, 0) & 1:
             raise UnreadablePicture(f"“{self.name}” is a camera raw file; develop it and export {READ}.")
         turn = self.number(metadata.ORIENTATION, 1)
         image = self.open_shape()
@@ -307,10 +311,10 @@ class _TiffReader(_Reader):
         return self.tags.number(self.fields, tag, default)
 
     def dpi(self, image: Any, exif: bytes | None) -> tuple[float, float] | None:
-        return metadata.resolution(self.tags, self.fields)
+        return self.resolution
 
     def is_palette(self, image: Any) -> bool:
-        return self.number(_PHOTOMETRIC, 1) == _PALETTE
+        return self.photometric == _PALETTE
 
     def open_shape(self) -> Any:
         """The picture with its header checked, and with one band per channel."""
@@ -354,7 +358,7 @@ class _TiffReader(_Reader):
         self.data = whole
         space = {"uchar": "srgb", "ushort": "rgb16"}.get(planes[0].format, "scrgb")
         image = planes[0].bandjoin(planes[1:])
-        return image.copy(interpretation=space) if self.number(_PHOTOMETRIC, 1) == 2 else image
+        return image.copy(interpretation=space) if self.photometric == _RGB else image
 
     def changed(self, numbers: dict[int, list[int]], drop: int = 0) -> bytes:
         """The whole file with some tags set to other whole numbers, and one left out."""

@@ -28,7 +28,8 @@ def encodable(
     """The picture as a format can hold it.
 
     What the user asked for in so many words must be possible. Only what nobody asked for gives way:
-    the depth, to the most that the format holds, and a gray picture's single channel.
+    the depth, to the most that the format holds, a gray picture's single channel, and an alpha that
+    is opaque throughout.
 
     Args:
         raster: any picture.
@@ -53,9 +54,13 @@ def encodable(
         others = _titles(other for other in FORMATS.values() if depth in other.depths)
         what = "32-bit float" if depth == 32 else f"{depth} bits per channel"
         raise UnwritablePicture(f"{form.title} cannot hold {what}; choose {others}.")
+    notes: list[str] = []
     if raster.alpha is not None and not form.alpha:
-        others = _titles(other for other in FORMATS.values() if other.alpha)
-        raise UnwritablePicture(f"{form.title} cannot hold the picture's transparency; choose {others}.")
+        if not _is_opaque(raster.alpha):
+            others = _titles(other for other in FORMATS.values() if other.alpha)
+            raise UnwritablePicture(f"{form.title} cannot hold the picture's transparency; choose {others}.")
+        raster = raster.replace(alpha=None)
+        notes.append(f"{form.title} has no alpha channel; the picture's, opaque throughout, was left out.")
     if max(raster.width, raster.height) > form.max_side or raster.width * raster.height > MAX_PIXELS:
         raise UnwritablePicture(
             f"{form.title} cannot hold {raster.width:,} by {raster.height:,} pixels; choose TIFF"
@@ -67,18 +72,22 @@ def encodable(
     is_trimmed = dtype.kind == "u" and (bits or 8 * dtype.itemsize) > form.bits
     if is_trimmed:
         bits = form.bits
-    notes: tuple[str, ...] = ()
     if is_trimmed or (is_changed and depth is None):
         written = bits or 8 * dtype.itemsize
-        notes = (
-            f"{form.title} cannot hold the picture's depth; it was written with {written} bits per channel.",
-        )
+        notes.append(f"{form.title} cannot hold the picture's depth; it was written with {written} bits.")
     if is_changed:
         alpha = None if raster.alpha is None else converted(raster.alpha, dtype)
         raster = raster.replace(pixels=converted(raster.pixels, dtype), alpha=alpha)
     if raster.channels == 1 and not form.gray:
+        if raster.icc:
+            notes.append(f"{form.title} has no gray; the picture and its profile were converted to sRGB.")
         raster = _coloured(raster)
-    return raster.replace(format=format, bits=bits), notes
+    iptc = raster.iptc if format == raster.format else None  # each format wraps it differently
+    return raster.replace(format=format, bits=bits, iptc=iptc), tuple(notes)
+
+
+def _is_opaque(alpha: npt.NDArray[Any]) -> bool:
+    return bool((alpha == (1 if alpha.dtype.kind == "f" else np.iinfo(alpha.dtype).max)).all())
 
 
 def _titles(forms: Any) -> str:
