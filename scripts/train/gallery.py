@@ -68,10 +68,16 @@ def total_variation(image: Tensor) -> Tensor:
     return dx + (image[..., 1:, :] - image[..., :-1, :]).square().mean()
 
 
+def with_grain(photo: Tensor) -> Tensor:
+    return photo + (torch.rand_like(photo) * 2 - 1) * GRAIN
+
+
 def write_sheet(painter: TorchPainter, photos: Tensor, path: Path) -> None:
-    """A row for each of the first styles, a column for each photograph."""
+    """The photographs, and under them a row for each style."""
     with torch.no_grad():
-        rows = [photos] + [painter(photos, code[None].expand(len(photos), -1)) for code in painter.codes]
+        rows = [photos] + [
+            painter(with_grain(photos), code[None].expand(len(photos), -1)) for code in painter.codes
+        ]
     columns = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
     array = (columns.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     Image.fromarray(array).save(path)
@@ -120,8 +126,7 @@ def main() -> None:
             group["lr"] = rate
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
         which = torch.randint(len(styles), (options.batch,), device=device)
-        grain = (torch.rand_like(photo) * 2 - 1) * GRAIN
-        painting = painter(photo + grain, painter.codes[which])
+        painting = painter(with_grain(photo), painter.codes[which])
         features = pyramid(vgg, painting)
         with torch.no_grad():
             wanted = half(vgg, photo)
