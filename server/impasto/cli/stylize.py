@@ -179,13 +179,13 @@ def results(
     work: list[Errand], job: Job, backend: Backend, show: bool
 ) -> Iterator[dict[str, Any] | tuple[Errand, ImpastoError]]:
     for errand in work:
+        outcome: dict[str, Any] | tuple[Errand, ImpastoError]
         with shown_progress(errand.source.name, show) as progress:
             try:
-                yield paint_one(errand, job, backend, progress)
-            except ImpastoError as error:
-                if error.code not in (2, 1):
-                    raise
-                yield errand, error
+                outcome = paint_one(errand, job, backend, progress)
+            except (PictureError, OutOfMemory, WorkerLost) as error:  # others, every picture would meet
+                outcome = errand, error
+        yield outcome
 
 
 def run(args: argparse.Namespace) -> int:
