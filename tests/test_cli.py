@@ -295,3 +295,12 @@ def test_a_sheet_shows_the_photograph_in_every_style(photo: Path, tmp_path: Path
 def test_half_a_sheet_is_wrong_use(options: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["styles", *options]) == 2
     assert "--photo PHOTO --sheet FILE" in one_sentence(capsys)
+
+
+def test_what_every_picture_would_meet_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / name)
+    assert stylize(tmp_path, "--style", "udni") == 2
+    assert "udnie" in one_sentence(capsys)

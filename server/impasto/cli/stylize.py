@@ -16,10 +16,13 @@ from impasto.cli.progress import shown_progress
 from impasto.errors import (
     ImpastoError,
     JobError,
+    OutOfMemory,
     PartlyDone,
+    PictureError,
     UnreadablePicture,
     UnwritablePicture,
     UsageError,
+    WorkerLost,
 )
 from impasto.files import SUFFIXES, publish, read, suffix_for
 from impasto.job import ENGINES, FORMATS, Job, Look, Output, StyleRef

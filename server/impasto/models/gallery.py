@@ -61,8 +61,8 @@ def find(name: str) -> int:
     """
     names = [style.name for style in styles()]
     if name not in names:
-        near = did_you_mean(name, names) or "."
-        raise UnknownStyle(f"There is no style “{name}”{near} “impasto styles” lists them all.")
+        near = did_you_mean(name, names)
+        raise UnknownStyle(f"There is no style “{name}”{near}; “impasto styles” lists them all.")
     return names.index(name)
 
 
