@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from impasto.engines.gallery import GalleryEngine
-from impasto.engines.painter import Shape, forward
+from impasto.engines.painter import INPUTS, Shape, forward
 from impasto.errors import Cancelled, ModelMissing, UnknownStyle, UsageError
 from impasto.job import Look, StyleRef
 from impasto.models import gallery
@@ -47,9 +47,13 @@ def test_openvino_and_torch_paint_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     def run(device: str) -> np.ndarray:
         monkeypatch.setenv("IMPASTO_DEVICE", device)
         ready = executor(
-            lambda ops, x, code: forward(ops, shape, x, code), loaded.weights, (3,), (shape.code_length,)
+            lambda ops, x, code: forward(ops, shape, x, code),
+            loaded.weights,
+            (INPUTS,),
+            (shape.code_length,),
         )
-        return ready([photo()], [loaded.codes[0]], lambda: None)
+        noise = np.random.default_rng(0).random((120, 160, 1), np.float32) * 2 - 1
+        return ready([np.dstack([photo(), noise])], [loaded.codes[0]], lambda: None)
 
     difference = np.abs(run("openvino") - run("cpu"))
     # Both may compute in bfloat16, where a step at 1.0 is 1/256.

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from impasto.engines.painter import GRAIN, Shape
+from impasto.engines.painter import Shape
 from perception import Vgg, gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
 from torch_painter import TorchPainter
@@ -68,15 +68,16 @@ def total_variation(image: Tensor) -> Tensor:
     return dx + (image[..., 1:, :] - image[..., :-1, :]).square().mean()
 
 
-def with_grain(photo: Tensor) -> Tensor:
-    return photo + (torch.rand_like(photo) * 2 - 1) * GRAIN
+def with_noise(photo: Tensor) -> Tensor:
+    """The painter's input: (N, 3, H, W) -> (N, `painter.INPUTS`, H, W)."""
+    return torch.cat([photo, torch.rand_like(photo[:, :1]) * 2 - 1], 1)
 
 
 def write_sheet(painter: TorchPainter, photos: Tensor, path: Path) -> None:
     """The photographs, and under them a row for each style."""
     with torch.no_grad():
         rows = [photos] + [
-            painter(with_grain(photos), code[None].expand(len(photos), -1)) for code in painter.codes
+            painter(with_noise(photos), code[None].expand(len(photos), -1)) for code in painter.codes
         ]
     columns = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
     array = (columns.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
@@ -126,7 +127,7 @@ def main() -> None:
             group["lr"] = rate
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
         which = torch.randint(len(styles), (options.batch,), device=device)
-        painting = painter(with_grain(photo), painter.codes[which])
+        painting = painter(with_noise(photo), painter.codes[which])
         features = pyramid(vgg, painting)
         with torch.no_grad():
             wanted = half(vgg, photo)

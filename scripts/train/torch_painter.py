@@ -34,7 +34,7 @@ def fold_doubling(weight: Tensor) -> Tensor:
 class TorchPainter(nn.Module):
     """`impasto.engines.painter.forward` with trainable weights and one code per style.
 
-    `forward(image, code)` takes (N, 3, H, W) and (N, code_length) and gives (N, 3, H, W).
+    `forward(image, code)` takes (N, `INPUTS`, H, W) and (N, code_length) and gives (N, 3, H, W).
     """
 
     def __init__(self, shape: Shape, styles: int) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from impasto.engines import Check
-from impasto.engines.painter import GRAIN, MULTIPLE, Shape, forward
+from impasto.engines.painter import INPUTS, MULTIPLE, Shape, forward
 from impasto.engines.strips import StripPainter
 from impasto.job import Look, StyleRef
 from impasto.models import gallery
@@ -35,7 +35,7 @@ class GalleryEngine:
         self.whole = executor(
             lambda ops, image, code: forward(ops, shape, image, code),
             self.tensors,
-            (3,),
+            (INPUTS,),
             (shape.code_length,),
         )
         self.device = self.whole.device
@@ -57,9 +57,11 @@ class GalleryEngine:
         """See `impasto.engines.Engine.paint`."""
         height, width = picture.shape[:2]
         random = np.random.default_rng(look.seed)
-        grain = random.random(picture.shape, np.float32) * (2 * GRAIN) - GRAIN
+        noise = random.random((height, width, 1), np.float32) * 2 - 1
         below, right = MARGIN + -height % MULTIPLE, MARGIN + -width % MULTIPLE
-        padded = np.pad(picture + grain, ((MARGIN, below), (MARGIN, right), (0, 0)), mode="symmetric")
+        padded = np.pad(
+            np.dstack([picture, noise]), ((MARGIN, below), (MARGIN, right), (0, 0)), mode="symmetric"
+        )
         code = self.mix(look.style)
         if height * width <= WHOLE_PIXELS:
             painted = self.whole([padded], [code], check)

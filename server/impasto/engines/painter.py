@@ -23,11 +23,12 @@ Slots = dict[str, tuple[Tensor, Tensor]]
 MULTIPLE = 8
 """Height and width of the network's input must be multiples of this."""
 
-GRAIN = 0.07
-"""Uniform noise of -GRAIN to GRAIN is added to the network's input, in training and in painting.
-Where a photograph is flat every cell of 8 x 8 pixels would otherwise look the same to the
-network, and come out as the same stamp; grain lets it paint irregular strokes (as the noise
-inputs of Ulyanov et al. 2016, "Texture Networks")."""
+INPUTS = 4
+"""Channels of the network's input: sRGB in 0..1, and uniform noise in -1..1.
+
+Where a photograph is flat, every cell of 8 x 8 pixels would look the same to the network and come
+out as the same stamp; from noise it paints irregular strokes (Ulyanov et al. 2016, "Texture
+Networks")."""
 
 
 class Ops(Protocol):
@@ -93,10 +94,10 @@ class Shape:
     def convolutions(self) -> dict[str, tuple[int, int, int]]:
         """(out, in, kernel) of each convolution."""
         convolutions = {
-            "stem": (self.quarter, 48, 3),
+            "stem": (self.quarter, 16 * INPUTS, 3),
             "down": (self.eighth, self.quarter, 3),
             "up0": (self.quarter, self.eighth, 3),
-            "up1": (self.half, self.quarter + 12, 3),
+            "up1": (self.half, self.quarter + 4 * INPUTS, 3),
             "out": (12, self.half, 3),
         }
         for name, channels in self.residuals().items():
@@ -125,7 +126,7 @@ def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
     Args:
         ops: the operations, holding the weights named by `Shape.convolutions`.
         shape: the painter's size.
-        image: (N, 3, H, W) float, sRGB in 0..1; H and W multiples of `MULTIPLE`.
+        image: (N, `INPUTS`, H, W) float; H and W multiples of `MULTIPLE`.
         code: (N, `Shape.code_length`) float.
 
     Returns:

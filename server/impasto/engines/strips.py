@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from impasto.engines import Check, painter
-from impasto.engines.painter import Shape
+from impasto.engines.painter import INPUTS, Shape
 from impasto.runtime import NORM_EPSILON, Weights, executor
 
 STRIP_PIXELS = 1_000_000
@@ -57,12 +57,12 @@ class StripPainter:
         def finish(ops: painter.Ops, strokes: Any, image: Any, gain: Any, bias: Any) -> Any:
             return painter.finish(ops, ops.affine(painter.resolve(ops, strokes, image), gain, bias))
 
-        self.layout = executor(layout, weights, (3,), (shape.code_length,))
-        self.resolve = executor(painter.resolve, weights, (shape.quarter, 3), ())
-        self.finish = executor(finish, weights, (shape.quarter, 3), (shape.half, shape.half))
+        self.layout = executor(layout, weights, (INPUTS,), (shape.code_length,))
+        self.resolve = executor(painter.resolve, weights, (shape.quarter, INPUTS), ())
+        self.finish = executor(finish, weights, (shape.quarter, INPUTS), (shape.half, shape.half))
 
     def paint(self, picture: np.ndarray, code: np.ndarray, check: Check) -> np.ndarray:
-        """Paint (H, W, 3) float32, sRGB in 0..1, sides multiples of `painter.MULTIPLE`."""
+        """Paint (H, W, `INPUTS`) float32, sides multiples of `painter.MULTIPLE`: (H, W, 3) sRGB in 0..1."""
         height, width = picture.shape[:2]
         strokes = self.layout([picture], [code], check)
         count, total, squares = 0, np.zeros(self.shape.half), np.zeros(self.shape.half)
@@ -76,7 +76,7 @@ class StripPainter:
         gain, bias = painter.split(self.shape, code, lambda vector, start, stop: vector[start:stop])["up1"]
         gain = gain / np.sqrt(squares / count - mean**2 + NORM_EPSILON)
         affine = [gain.astype(np.float32), (bias - mean * gain).astype(np.float32)]
-        painted = np.empty_like(picture)
+        painted = np.empty((height, width, 3), np.float32)
         for strip in strips(height, width):
             seen = strokes[strip.top : strip.bottom], picture[4 * strip.top : 4 * strip.bottom]
             painted[4 * strip.start : 4 * strip.stop] = strip.own(self.finish(seen, affine, check), 4)
