@@ -22,6 +22,7 @@ from torch_painter import TorchPainter
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--output", type=Path, default=GALLERY.with_name("gallery.safetensors"))
     options = parser.parse_args()
     saved = torch.load(options.checkpoint, weights_only=True, map_location="cpu")
     styles = read_styles()
@@ -36,7 +37,7 @@ def main() -> None:
         "steps": str(saved["step"]),
         "licence": "Apache-2.0, see CREDITS.md",
     }
-    save_file(halves, GALLERY.with_name("gallery.safetensors"), metadata)
+    save_file(halves, options.output, metadata)
 
 
 if __name__ == "__main__":

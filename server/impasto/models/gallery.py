@@ -66,11 +66,12 @@ def find(name: str) -> int:
     return names.index(name)
 
 
-def load() -> GalleryWeights:
+def load(path: Path = BUNDLED / "gallery.safetensors") -> GalleryWeights:
+    """The weights that `scripts/train/export.py` wrote."""
     from safetensors import safe_open
 
     tensors: dict[str, np.ndarray] = {}
-    with safe_open(BUNDLED / "gallery.safetensors", framework="numpy") as file:
+    with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
         for name in file.keys():  # noqa: SIM118 - not a mapping
             tensors[name] = file.get_tensor(name).astype(np.float32)
