@@ -8,7 +8,6 @@ time and memory. What the photograph shows beyond that resolution comes back as 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from impasto.paint.colour import LUMA, keep_color
 from impasto.paint.sampling import image, pixels, scaled, working_copy
 from impasto.raster import Raster, quantise
 from impasto.raster.picture import bands, unit
+from impasto.runtime import cores
 
 Progress = Callable[[float, str], None]
 
@@ -111,11 +111,7 @@ def compose(raster: Raster, photo: np.ndarray, painted: np.ndarray, look: Look, 
         result[rows] = after
 
     work = list(bands(height, width))
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for done, _ in enumerate(pool.map(band, work), start=1):
             progress(0.8 + 0.2 * done / len(work), "blending")
     return raster.replace(pixels=result)
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

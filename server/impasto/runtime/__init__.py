@@ -58,6 +58,11 @@ class Executor(Protocol):
         ...
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def graphics_device() -> str | None:
     """The torch device of a usable graphics card, or None; imports torch only where one may be."""
     if importlib.util.find_spec("torch") is None:

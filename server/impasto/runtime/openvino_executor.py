@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,7 +11,7 @@ import openvino
 from openvino import opset13
 
 from impasto.errors import OutOfMemory
-from impasto.runtime import NORM_EPSILON, Build, Check, Weights
+from impasto.runtime import NORM_EPSILON, Build, Check, Weights, cores
 
 POLL_MILLISECONDS = 30
 
@@ -97,8 +96,7 @@ class OpenVinoExecutor:
         self.device = f"cpu (OpenVINO, {precision})"
 
     def _compiled(self) -> openvino.CompiledModel:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": cores()}
         return openvino.Core().compile_model(self.model, "CPU", settings)
 
     def __call__(
