@@ -13,6 +13,7 @@ from impasto.errors import Cancelled, ImpastoError, did_you_mean
 
 COMMANDS = {
     "stylize": "paint pictures",
+    "watch": "paint what is dropped into folders",
     "styles": "list the styles of the gallery",
     "serve": "run the daemon that keeps the networks warm",
     "status": "show what the daemon is doing",

@@ -1,0 +1,201 @@
+"""Watch folders and paint what is dropped into them. Originals are never written to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from impasto.backends import Backend
+from impasto.cli.progress import shown_progress
+from impasto.errors import PartlyDone
+from impasto.files import SUFFIXES
+from impasto.hotfolder import Event, Settings, Watcher, summary
+from impasto.hotfolder.events import shown
+from impasto.hotfolder.recipe import known
+from impasto.job import ENGINES, FORMATS, Job, Look, Output, StyleRef
+
+SETTLE, SETTLE_POLL = 2.0, 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "The look is that of recipe.toml in the folder; options win over it. Paintings go into the folder's\n"
+        "sub-folder “impasto”, sub-folders are mirrored, and originals stay where they are unless --move.\n"
+        "Exit status: 0 done, 2 wrong use, 3 some pictures failed (--once), 5 no daemon, 130 stopped."
+    )
+    add = parser.add_argument
+    add("folders", nargs="+", type=Path, metavar="FOLDER", help="folder of pictures, with its sub-folders")
+    add("-o", "--output", type=Path, metavar="OUT", help="folder for the paintings")
+    add("--recipe", type=Path, metavar="FILE", help="instead of recipe.toml in the folder")
+    add("--once", action="store_true", help="paint what is there and end")
+    add("--move", action="store_true", help="move originals to “processed” and “failed” in the folder")
+    add("--repaint", action="store_true", help="also what another recipe painted, what failed or is missing")
+    add("--poll", action="store_true", help="for network shares: look every few seconds, rely on no events")
+    add("--settle", type=seconds, metavar="S", help="a file must rest so long (default 2; 10 with --poll)")
+    add("--interval", type=seconds, metavar="S", help="between two looks (default 30; 5 with --poll)")
+    add("--state", type=Path, metavar="DIR", help="for the journal (default: “.impasto” in the folder)")
+    add("--status", action="store_true", help="tell how far it is, and end")
+    add("--json", action="store_true", help="print one object an event, for programs")
+    add("--no-daemon", action="store_true", help="paint in this process")
+    add("--style", action="append", metavar="NAME[:WEIGHT]", help="a style; repeat it for a blend")
+    add("--strength", type=float, metavar="F", help="0 leaves the picture as it is, 1 paints fully (default)")
+    add("--scale", type=float, metavar="F", help="size of the strokes, 0.25 to 4 (default 1)")
+    add("--keep-color", type=float, metavar="F", help="how much of the photograph's colour stays, 0 to 1")
+    add("--engine", metavar="NAME", help=f"technique: {', '.join(ENGINES)}")
+    add("--seed", type=int, metavar="N", help="of whatever is random in an engine")
+    add("--format", metavar="NAME", help=f"of the paintings: {', '.join(FORMATS)} (default: as the input)")
+    add("--depth", type=int, metavar="BITS", help="per channel: 8, 16 or 32 (default: as the input)")
+    add("--quality", type=int, metavar="N", help="of a lossy format, 1 to 100 (default 92)")
+
+
+def seconds(text: str) -> float:
+    """A time, for argparse."""
+    value = float(text)
+    if not 0 <= value <= 86400:
+        raise ValueError(text)
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.status:
+        for folder in args.folders:
+            told = summary(folder, args.state)
+            sys.stdout.write((json.dumps(told) if args.json else described(told)) + "\n")
+        return 0
+    settings = Settings(
+        recipe=args.recipe,
+        options=options(args),
+        output=args.output,
+        state=args.state,
+        move=args.move,
+        repaint=args.repaint,
+        once=args.once,
+        settle=(SETTLE_POLL if args.poll else SETTLE) if args.settle is None else args.settle,
+    )
+    with shown_progress("painting", args.once and not args.json and sys.stderr.isatty()) as progress:
+        printer = Printer(args.json)
+        watcher = Watcher(
+            args.folders,
+            settings,
+            backend_for(args.no_daemon),
+            printer.report,
+            progress,
+            own_process=args.no_daemon,
+            poll=args.poll,
+            interval=args.interval,
+        )
+        if not args.json and not args.once:
+            names = ", ".join(shown(folder.root) for folder in watcher.folders)
+            sys.stderr.write(f"Watching {names} until Ctrl-C.\n")
+        watcher.run()
+    return conclude(watcher, printer)
+
+
+def options(args: argparse.Namespace) -> dict[str, Any]:
+    """The tables of a recipe that the options stand for, checked."""
+    given = {name: getattr(args, name) for name in ("strength", "scale", "keep_color", "engine", "seed")}
+    look = {name: value for name, value in given.items() if value is not None}
+    if args.style:
+        look["style"] = [StyleRef.parse(text).to_dict() for text in args.style]
+    given = {name: getattr(args, name) for name in ("format", "depth", "quality")}
+    output = {name: value for name, value in given.items() if value is not None}
+    known(Job(Look.from_dict(look), Output.from_dict(output)))
+    return {"look": look, "output": output}
+
+
+def backend_for(no_daemon: bool) -> Callable[[], Backend]:
+    """What opens the backend."""
+    if no_daemon:
+        from impasto.backends.local import LocalBackend
+
+        return LocalBackend
+
+    def connected() -> Backend:
+        from impasto.backends.daemon import DaemonBackend, our_errors
+        from impasto.client import connect
+
+        with our_errors():
+            return DaemonBackend(connect(start=True), priority="batch")
+
+    return connected
+
+
+class Printer:
+    """Prints events, from any thread."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._lock = threading.Lock()
+        self.began = time.monotonic()
+        self.gone = threading.Event()
+
+    def report(self, event: Event) -> None:
+        with self._lock:
+            if self._as_json:
+                self._write(json.dumps(event.to_dict()) + "\n")
+            elif event.kind == "painted":
+                self._write(f"{shown(event.output or '')} ({event.seconds:.2f} s)\n")
+            elif event.kind == "failed":
+                sys.stderr.write(f"impasto: {shown(event.input or '')}: {event.text}\n")
+            else:
+                sys.stderr.write(f"impasto: {event.text}\n")
+
+    def _write(self, line: str) -> None:
+        if self.gone.is_set():
+            return
+        try:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        except BrokenPipeError:  # nobody listens any more; the pictures are painted all the same
+            self.gone.set()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def conclude(watcher: Watcher, printer: Printer) -> int:
+    """Sum up what `--once` has done.
+
+    Raises:
+        PartlyDone: some pictures failed, or a folder could not be finished.
+    """
+    tally, took = watcher.pipeline.tally, time.monotonic() - printer.began
+    painted, failed = tally["painted"], tally["failed"]
+    if watcher.troubles:
+        if not painted and len(watcher.folders) == 1:
+            raise watcher.troubles[0]
+        raise PartlyDone(f"{painted} pictures were painted; what waits is painted by the next call.")
+    if failed:
+        raise PartlyDone(
+            f"{painted} of {painted + failed} pictures were painted; the others are named above."
+        )
+    if painted:
+        words = f"{painted} pictures painted in {took:.1f} s, {60 * painted / took:.1f} a minute."
+    else:
+        words = f"Nothing to paint: no new pictures ({', '.join(SUFFIXES)})."
+    sys.stderr.write(words + "\n")
+    return 0
+
+
+def described(told: dict[str, Any]) -> str:
+    """A folder's state for a person to read."""
+    lines = {
+        "folder": told["folder"],
+        "watched": "yes" if told["running"] else "no",
+        "painted": told["painted"],
+        "failed": told["failed"],
+        "under way": told["under_way"],
+        "waiting": told["waiting"],
+        "speed": f"{told['per_minute']:g} a minute, {told['mean_seconds']:g} s each",
+    }
+    text = [f"{name:<10} {value}" for name, value in lines.items()]
+    for error in told["last_errors"]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(error["at"]))
+        text.append(f"{'error':<10} {when}  {error['input']}: {error['error']}")
+    return "\n".join(text)
