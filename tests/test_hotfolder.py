@@ -359,6 +359,21 @@ def test_a_full_disk_stops_the_folder_and_room_lets_it_go_on(folder: Path, small
         assert is_painting_of(small_disk / name.replace(".", "-kiss."), data)
 
 
+def test_output_that_turns_read_only(folder: Path, small_disk: Path) -> None:
+    def remount(how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", str(small_disk)], check=True)
+
+    with watching(folder, output=small_disk) as watch:
+        drop(folder / "a.png", 1)
+        painted(watch, 1)
+        remount("ro")
+        drop(folder / "b.png", 2)
+        until(lambda: "Read-only" in watch.texts())
+        remount("rw")
+        painted(watch, 2)
+    assert watch.of("failed") == []
+
+
 # Folders that come and go
 
 

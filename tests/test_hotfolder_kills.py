@@ -326,6 +326,6 @@ def test_the_real_painter_without_a_daemon(folder: Path, capsys: pytest.CaptureF
     arguments = ["watch", str(folder), "--once", "--no-daemon", "--settle", "0", "--style", "great-wave"]
     assert main(arguments) == 0
     assert b"Hokusai" in (folder / "impasto/a-great-wave.png").read_bytes()
-    assert "1 pictures painted" in capsys.readouterr().err
+    assert "1 picture painted" in capsys.readouterr().err
     assert main(arguments) == 0
     assert "Nothing to paint" in capsys.readouterr().err

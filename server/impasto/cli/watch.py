@@ -80,8 +80,9 @@ def run(args: argparse.Namespace) -> int:
         once=args.once,
         settle=(SETTLE_POLL if args.poll else SETTLE) if args.settle is None else args.settle,
     )
-    with shown_progress("painting", args.once and not args.json and sys.stderr.isatty()) as progress:
-        printer = Printer(args.json)
+    show = args.once and not args.json and sys.stderr.isatty()
+    printer = Printer(args.json, quiet=show and sys.stdout.isatty())
+    with shown_progress("painting", show) as progress:
         watcher = Watcher(
             args.folders,
             settings,
@@ -131,32 +132,39 @@ def backend_for(no_daemon: bool) -> Callable[[], Backend]:
 class Printer:
     """Prints events, from any thread."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, quiet: bool) -> None:
+        """
+        Args:
+            quiet: a progress bar tells of what is painted.
+        """
         self._as_json = as_json
+        self._quiet = quiet
+        self._out = sys.stdout  # while a bar is shown, the other one leads to its terminal
         self._lock = threading.Lock()
         self.began = time.monotonic()
-        self.gone = threading.Event()
+        self._gone = False
 
     def report(self, event: Event) -> None:
         with self._lock:
             if self._as_json:
                 self._write(json.dumps(event.to_dict()) + "\n")
             elif event.kind == "painted":
-                self._write(f"{shown(event.output or '')} ({event.seconds:.2f} s)\n")
+                if not self._quiet:
+                    self._write(f"{shown(event.output or '')} ({event.seconds:.2f} s)\n")
             elif event.kind == "failed":
                 sys.stderr.write(f"impasto: {shown(event.input or '')}: {event.text}\n")
             else:
                 sys.stderr.write(f"impasto: {event.text}\n")
 
     def _write(self, line: str) -> None:
-        if self.gone.is_set():
+        if self._gone:
             return
         try:
-            sys.stdout.write(line)
-            sys.stdout.flush()
+            self._out.write(line)
+            self._out.flush()
         except BrokenPipeError:  # nobody listens any more; the pictures are painted all the same
-            self.gone.set()
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._gone = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
 
 def conclude(watcher: Watcher, printer: Printer) -> int:
@@ -170,13 +178,13 @@ def conclude(watcher: Watcher, printer: Printer) -> int:
     if watcher.troubles:
         if not painted and len(watcher.folders) == 1:
             raise watcher.troubles[0]
-        raise PartlyDone(f"{painted} pictures were painted; what waits is painted by the next call.")
+        raise PartlyDone(f"{painted} pictures were painted; the next call paints what waits.")
     if failed:
         raise PartlyDone(
             f"{painted} of {painted + failed} pictures were painted; the others are named above."
         )
     if painted:
-        words = f"{painted} pictures painted in {took:.1f} s, {60 * painted / took:.1f} a minute."
+        words = f"{painted} picture{'s' * (painted > 1)} painted in {took:.1f} s, {60 * painted / took:.1f} a minute."
     else:
         words = f"Nothing to paint: no new pictures ({', '.join(SUFFIXES)})."
     sys.stderr.write(words + "\n")
