@@ -184,7 +184,8 @@ def conclude(watcher: Watcher, printer: Printer) -> int:
             f"{painted} of {painted + failed} pictures were painted; the others are named above."
         )
     if painted:
-        words = f"{painted} picture{'s' * (painted > 1)} painted in {took:.1f} s, {60 * painted / took:.1f} a minute."
+        number = f"{painted} picture{'s' * (painted > 1)}"
+        words = f"{number} painted in {took:.1f} s, {60 * painted / took:.1f} a minute."
     else:
         words = f"Nothing to paint: no new pictures ({', '.join(SUFFIXES)})."
     sys.stderr.write(words + "\n")
