@@ -522,6 +522,16 @@ def test_the_summary(folder: Path) -> None:
     assert told["last_errors"][0]["input"] == "bad.png"
 
 
+def test_a_broken_journal_is_not_overwritten(folder: Path) -> None:
+    drop(folder / "a.png")
+    once(folder)
+    journal = folder / ".impasto/journal.sqlite"
+    journal.write_bytes(b"no database" * 999)
+    with pytest.raises(UnwritablePicture, match="move it away"):
+        once(folder)
+    assert journal.read_bytes() == b"no database" * 999
+
+
 def test_a_journal_elsewhere_leaves_the_folder_clean(folder: Path, tmp_path: Path) -> None:
     drop(folder / "a.png")
     options = {"state": tmp_path / "state", "output": tmp_path / "out"}

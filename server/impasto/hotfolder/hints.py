@@ -38,8 +38,10 @@ class Handler(FileSystemEventHandler):
 
 
 class Hints:
-    """Attributes:
-    polling: the system gives no hints, or they are not wanted.
+    """Keeps watchdog's observer on the folders.
+
+    Attributes:
+        polling: the system gives no hints, or they are not wanted.
     """
 
     def __init__(self, folders: list[Folder], stirred: threading.Event, polling: bool, report: Report):

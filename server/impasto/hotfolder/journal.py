@@ -214,4 +214,6 @@ class Journal:
             raise self._failure(error) from None
 
     def _failure(self, error: sqlite3.Error) -> Trouble:
-        return Trouble(f"The journal {shown(self._path)} cannot be used ({error}).")
+        broken = not isinstance(error, sqlite3.OperationalError)
+        advice = "move it away, and all is painted anew" if broken else "what is not painted yet waits"
+        return Trouble(f"The journal {shown(self._path)} cannot be used ({error}); {advice}.")
