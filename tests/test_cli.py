@@ -174,7 +174,7 @@ def test_bad_pictures(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stylize(tmp_path / "none.jpg", "--style", "great-wave") == 2
-    assert "none.jpg does not exist" in one_sentence(capsys)
+    assert "none.jpg” does not exist" in one_sentence(capsys)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import sample_pictures as pictures
 from impasto.errors import UnreadablePicture, UnwritablePicture
-from impasto.raster import FORMATS, Raster, decode, encode, format_of, load, save
-from impasto.raster import writing as writing_module
+from impasto.files import publish
+from impasto.raster import FORMATS, Raster, decode, encode, format_of, load
 
 WHOLE = {form: encode(Raster(pictures.smooth(height=120, width=160)), form) for form in FORMATS}
 EXIF = pictures.exif(6).tobytes().removeprefix(b"Exif\0\0")
@@ -90,7 +90,7 @@ def test_places_without_picture(tmp_path: Path) -> None:
     loop = tmp_path / "loop.png"
     loop.symlink_to(loop)
     for path, words in {
-        tmp_path / "missing.png": "There is no picture",
+        tmp_path / "missing.png": "does not exist",
         tmp_path: "is a folder",
         pipe: "is a pipe or device",
         Path("/dev/zero"): "is a pipe or device",
@@ -108,7 +108,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(
-        UnreadablePicture, match=r"“a.png” may not be read by this user; change its permissions\."
+        UnreadablePicture, match=r"a.png” may not be read by this user; change its permissions\."
     ):
         load(tmp_path / "a.png")
 
@@ -220,7 +220,7 @@ def test_nothing_is_said_on_standard_error(tmp_path: Path) -> None:
 def test_rewritten_file_is_read_anew(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     for shade in (10, 200):
-        save(path, encode(Raster(np.full((20, 20, 3), shade, np.uint8)), "tiff"))
+        publish(path, encode(Raster(np.full((20, 20, 3), shade, np.uint8)), "tiff"))
         assert load(path).pixels[0, 0, 0] == shade
 
 
@@ -235,14 +235,14 @@ def test_format_of() -> None:
 
 def test_save(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    save(path, b"old")
+    publish(path, b"old")
     path.chmod(0o640)
-    save(path, b"new")
+    publish(path, b"new")
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o640
     link = tmp_path / "link.png"
     link.symlink_to(path)
-    save(link, memoryview(b"newer"))
+    publish(link, memoryview(b"newer"))
     assert link.is_symlink()
     assert path.read_bytes() == b"newer"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.png", "link.png"]
@@ -261,7 +261,7 @@ def test_save_where_it_cannot(tmp_path: Path) -> None:
         Path(os.devnull): "is a pipe or device",
     }.items():
         with pytest.raises(UnwritablePicture, match=words) as caught:
-            save(path, b"data")
+            publish(path, b"data")
         assert str(caught.value).endswith(".")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "pipe"]
 
@@ -278,14 +278,14 @@ def test_save_leaves_nothing_half_done(
     number: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.png"
-    save(path, b"old")
+    publish(path, b"old")
 
     def fail(_: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(writing_module.os, "fsync", fail)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(UnwritablePicture, match=words):
-        save(path, b"new")
+        publish(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
 

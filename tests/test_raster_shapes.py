@@ -13,7 +13,8 @@ from PIL import Image
 
 import sample_pictures as pictures
 from impasto.errors import UnreadablePicture
-from impasto.raster import Raster, decode, encode, from_pixels, load, quantise, save, to_pixels
+from impasto.files import publish
+from impasto.raster import Raster, decode, encode, from_pixels, load, quantise, to_pixels
 
 
 def saved(picture: Image.Image, format: str, **options: Any) -> bytes:
@@ -133,7 +134,7 @@ def test_tiff_larger_than_any_buffer(tmp_path: Any) -> None:
     icc = pictures.profile(pictures.P3, 2.2)
     colours, alpha = np.ascontiguousarray(values[..., :3]), np.ascontiguousarray(values[..., 3])
     path = tmp_path / "a.tif"
-    save(path, encode(Raster(colours, alpha, icc, exif, dpi=(300, 150)), "tiff"))
+    publish(path, encode(Raster(colours, alpha, icc, exif, dpi=(300, 150)), "tiff"))
     assert path.stat().st_size > 1 << 20
     raster = load(path)
     assert np.array_equal(raster.pixels, colours)

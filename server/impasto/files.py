@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -34,46 +36,78 @@ def suffix_for(format_name: str, like: Path) -> str:
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a regular file.
+    """The bytes of a regular file. Never blocks on a pipe.
 
     Raises:
-        UnreadablePicture: missing, not a regular file, not permitted, or above `LARGEST_FILE`.
+        UnreadablePicture: missing, no permission, not a regular file, or above `LARGEST_FILE`.
     """
     try:
-        # Not blocking, so that a FIFO with no writer is refused below instead of waited for.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreadablePicture(f"{path} is not a picture file; name a file.")
-            if status.st_size > LARGEST_FILE:
-                raise UnreadablePicture(f"{path} is larger than {LARGEST_FILE >> 30} GiB; export it smaller.")
-            return file.read()
     except FileNotFoundError:
-        raise UnreadablePicture(f"{path} does not exist; check the name.") from None
+        raise UnreadablePicture(f"“{path}” does not exist; check the path.") from None
+    except PermissionError:
+        if path.is_dir():  # so says Windows
+            raise UnreadablePicture(f"“{path}” is a folder; name a picture in it.") from None
+        raise UnreadablePicture(f"“{path}” may not be read by this user; change its permissions.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadablePicture(f"“{path}” cannot be opened ({reason}); check the path.") from None
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise UnreadablePicture(f"“{path}” is a folder; name a picture in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadablePicture(f"“{path}” is a pipe or device; save the picture to a file first.")
+        if status.st_size > LARGEST_FILE:
+            size = LARGEST_FILE >> 30
+            raise UnreadablePicture(f"“{path}” is larger than {size} GiB; export it smaller.")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
     except OSError as error:
-        raise UnreadablePicture(f"{path} cannot be read ({error.strerror}).") from None
+        raise UnreadablePicture(f"“{path}” cannot be read ({error.strerror}); check the disk.") from None
+    except MemoryError:
+        raise UnreadablePicture(f"“{path}” does not fit into memory; make it smaller first.") from None
+    finally:
+        os.close(descriptor)
 
 
 def publish(path: Path, data: bytes | memoryview) -> None:
-    """Write a file under its final name in one step; whatever stood there before stays until then.
+    """Publish a file: it appears whole under its name, or not at all, and replaces an older one.
 
     Raises:
-        UnwritablePicture: with the reason; nothing is left behind.
+        UnwritablePicture: the folder is missing or not writable, the disk is full, or the name is
+            that of a folder, pipe or device.
     """
-    partial = path.with_name(f".impasto-{secrets.token_hex(6)}.part")
+    target = Path(os.path.realpath(path))  # a link stays a link
+    if target.is_dir():
+        raise UnwritablePicture(f"“{path}” is a folder; give the picture a name in it.")
+    if target.exists() and not target.is_file():
+        raise UnwritablePicture(f"“{path}” is a pipe or device; give the picture a name of its own.")
+    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
     try:
-        try:
-            with partial.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or str(error)
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o7777)
+        part.replace(target)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnwritablePicture(f"There is no folder “{target.parent}”; create it first.") from None
+    except PermissionError:
         raise UnwritablePicture(
-            f"{path} cannot be written ({reason}); choose another place with -o."
+            f"“{path.name}” may not be written in “{target.parent}”; choose another folder."
         ) from None
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full" if full else error.strerror or str(error)
+        raise UnwritablePicture(f"“{path}” cannot be written ({reason}); choose another place.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError, AttributeError):  # the new name, too, survives a power cut
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -3,7 +3,7 @@
 from impasto.raster.formats import FORMATS, MAX_PIXELS, MAX_SIDE, Format, format_of
 from impasto.raster.picture import Raster, from_pixels, quantise, to_pixels
 from impasto.raster.reading import decode, load
-from impasto.raster.writing import encodable, encode, save
+from impasto.raster.writing import encodable, encode
 
 __all__ = [
     "FORMATS",
@@ -18,6 +18,5 @@ __all__ = [
     "from_pixels",
     "load",
     "quantise",
-    "save",
     "to_pixels",
 ]

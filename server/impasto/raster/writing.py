@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import secrets
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -222,46 +217,3 @@ def _packed(values: npt.NDArray[np.uint16], bits: int) -> npt.NDArray[np.uint16]
 
 
 _WRITERS = {"jpeg": _jpeg, "png": _png, "tiff": _tiff, "webp": _webp, "avif": _avif}
-
-
-def save(path: str | Path, data: bytes | memoryview) -> None:
-    """Publish a file: it appears whole under its name, or not at all, and replaces an older one.
-
-    Raises:
-        UnwritablePicture: the folder is missing or not writable, the disk is full, or the name is
-            that of a folder, pipe or device.
-    """
-    target = Path(os.path.realpath(path))  # a link stays a link
-    name = Path(path).name
-    if target.is_dir():
-        raise UnwritablePicture(f"“{path}” is a folder; give the picture a name in it.")
-    if target.exists() and not target.is_file():
-        raise UnwritablePicture(f"“{path}” is a pipe or device; give the picture a name of its own.")
-    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            part.chmod(target.stat().st_mode & 0o7777)
-        part.replace(target)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UnwritablePicture(f"There is no folder “{target.parent}”; create it first.") from None
-    except PermissionError:
-        raise UnwritablePicture(
-            f"“{name}” may not be written in “{target.parent}”; choose another folder."
-        ) from None
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full" if full else error.strerror or str(error)
-        raise UnwritablePicture(f"“{name}” cannot be written ({reason}).") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-    with contextlib.suppress(OSError, AttributeError):  # the new name, too, survives a power cut
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
