@@ -16,10 +16,11 @@ import tomllib
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from impasto.engines.painter import Shape
+from impasto.engines.painter import MULTIPLE, Shape
 from perception import Vgg, gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
 from torch_painter import TorchPainter
@@ -42,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--style-weight", type=float, default=6.0)
     parser.add_argument("--content-weight", type=float, default=1.0)
     parser.add_argument("--tv-weight", type=float, default=5.0)
+    parser.add_argument("--lattice-weight", type=float, default=1.5)
     parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -66,6 +68,22 @@ def style_targets(vgg: Vgg, paintings: list[Path], size: int, device: str) -> di
 def total_variation(image: Tensor) -> Tensor:
     dx = (image[..., 1:] - image[..., :-1]).square().mean()
     return dx + (image[..., 1:, :] - image[..., :-1, :]).square().mean()
+
+
+def lattice(image: Tensor) -> Tensor:
+    """How far the texture repeats from one cell of the painter to the next, 0 to 4.
+
+    Each cell of 8 x 8 pixels comes from one position of the painter's coarse layers, so what it
+    makes of flat areas tends to a grid of stamps; texture that correlates with itself one cell
+    further on, in any of four directions, is a grid.
+    """
+    luma = image.mean(1, keepdim=True)
+    texture = luma - F.avg_pool2d(luma, 9, 1, 4, count_include_pad=False)
+    energy = texture.square().mean((1, 2, 3)) + 1e-6
+    repeats = torch.zeros_like(energy)
+    for step in ((0, MULTIPLE), (MULTIPLE, 0), (MULTIPLE, MULTIPLE), (MULTIPLE, -MULTIPLE)):
+        repeats = repeats + F.relu((texture * texture.roll(step, (2, 3))).mean((1, 2, 3)) / energy)
+    return repeats.mean()
 
 
 def with_noise(photo: Tensor) -> Tensor:
@@ -118,7 +136,7 @@ def main() -> None:
         partial.replace(checkpoint)
         write_sheet(painter, samples, options.run / "sheet.png")
 
-    averages = torch.zeros(3)
+    averages = torch.zeros(4)
     last_saved = spent
     while spent < options.minutes * 60:
         began = time.monotonic()
@@ -133,9 +151,17 @@ def main() -> None:
             wanted = half(vgg, photo)
         content = sum(relative(features[f"half.{n}"], wanted[n]) for n in ("relu3_1", "relu4_1"))
         style = sum(relative(gram(features[name]), target[which]) for name, target in targets.items())
-        smooth = total_variation(painting)
-        parts = torch.stack([torch.as_tensor(content).mean(), torch.as_tensor(style).mean(), smooth])
-        weights = parts.new_tensor([options.content_weight, options.style_weight, options.tv_weight])
+        parts = torch.stack(
+            [
+                torch.as_tensor(content).mean(),
+                torch.as_tensor(style).mean(),
+                total_variation(painting),
+                lattice(painting),
+            ]
+        )
+        weights = parts.new_tensor(
+            [options.content_weight, options.style_weight, options.tv_weight, options.lattice_weight]
+        )
         loss = (parts * weights).sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
