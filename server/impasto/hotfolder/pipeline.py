@@ -30,6 +30,12 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3
 """Times that the painting process may die with a picture before the picture gets the blame."""
 
+BEFORE = {"", "waiting", "starting", "warming up"}
+"""What progress says before a picture is touched: who dies then, has not died of the picture."""
+
+EXCUSES = 5
+"""Such deaths that are overlooked, as a quick death leaves no time to tell of the picture."""
+
 IDLE = 30.0
 """Seconds without work after which a connection is not trusted to be alive."""
 
@@ -125,6 +131,8 @@ class Pipeline:
         self._used = 0.0
         self._stumbles = 0
         self._suspects: set[tuple[Folder, str]] = set()
+        self._excused: Counter[tuple[Folder, str]] = Counter()
+        self._heard: set[str] = set()
         self._to_paint: queue.Queue[Order | None] = queue.Queue(1)
         self._to_publish: queue.Queue[Order | None] = queue.Queue(1)
         self._threads = [
@@ -210,17 +218,20 @@ class Pipeline:
     def _paint(self, order: Order) -> bool:
         assert order.job
         order.began = time.monotonic()
+        self._heard = set()
         backend = self._open()
         parcel = Parcel(order.data, {"kind": "file", "name": shown(order.path.name)})
         result = backend.run(order.job, parcel, self._progress())
         order.data, order.format = result.data, result.meta["format"]
         self._used, self._stumbles = time.monotonic(), 0
         self._suspects.clear()
+        self._excused.pop((order.folder, order.source), None)
         return True
 
     def _progress(self) -> Progress:
         def progress(fraction: float, what: str) -> None:
             self.fraction = fraction
+            self._heard.add(what)
             if self._stop.is_set():
                 raise Cancelled("The painting was cancelled.")
 
@@ -279,6 +290,9 @@ class Pipeline:
             self._suspects.clear()
             folder.drop(order, delay=0.0)
             self._stumble(error)
+        elif not self._heard - BEFORE - {str(error)} and self._excused[folder, order.source] < EXCUSES:
+            self._excused[folder, order.source] += 1
+            folder.drop(order, delay=0.25)
         elif attempts < ATTEMPTS:
             folder.drop(order, attempt=1, delay=0.25 * 2**attempts)
         else:
