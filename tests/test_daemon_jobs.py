@@ -45,7 +45,7 @@ def fails(name: str, pattern: str) -> Any:
 
 
 def best(times: int, enough: float, action: Callable[[], object]) -> float:
-    """Seconds of the first run that takes less than `enough`, else of the fastest, as the machine is shared."""
+    """Seconds of the first run that takes less than `enough`, else of the fastest of all."""
     fastest = float("inf")
     for _ in range(times):
         began = time.perf_counter()
