@@ -8,8 +8,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from impasto.errors import UnwritablePicture, UsageError
-from impasto.files import SUFFIXES, publish, read
+from impasto.errors import UsageError
+from impasto.files import publish
 from impasto.models.gallery import styles
 
 
@@ -37,16 +37,15 @@ def run(args: argparse.Namespace) -> int:
 def paint_sheet(photo: Path | None, sheet: Path | None) -> int:
     if photo is None or sheet is None:
         raise UsageError("a sheet needs a photograph and a file to write: --photo PHOTO --sheet FILE.")
-    format_name = SUFFIXES.get(sheet.suffix.lower())
-    if format_name is None:
-        raise UnwritablePicture(f"{sheet} is no picture's name; it should end in {', '.join(SUFFIXES)}.")
-    data = read(photo)
     from impasto.cli.progress import shown_progress
     from impasto.paint.sheet import contact_sheet
-    from impasto.raster import decode, encode
+    from impasto.raster import encode, format_of, load
+
+    format_name = format_of(sheet)
+    picture = load(photo)
 
     with shown_progress(sheet.name, sys.stderr.isatty()) as progress:
-        picture = contact_sheet(decode(data, str(photo)), progress)
-        publish(sheet, encode(picture, format_name, 8, 92, "Impasto's gallery"))
+        painted = contact_sheet(picture, progress)
+        publish(sheet, encode(painted, format_name, 8, 92, "Impasto's gallery"))
     sys.stdout.write(f"{sheet}\n")
     return 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.backends import Backend, Parcel, Progress
+from impasto.cli.options import add_job_options, given_tables
 from impasto.cli.progress import shown_progress
 from impasto.errors import (
     ImpastoError,
@@ -25,7 +26,7 @@ from impasto.errors import (
     WorkerLost,
 )
 from impasto.files import SUFFIXES, publish, read, suffix_for
-from impasto.job import ENGINES, FORMATS, Job, Look, Output, StyleRef
+from impasto.job import Job, Look, Output
 
 STDIO = Path("-")
 
@@ -40,28 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, metavar="INPUT", help="picture, folder of pictures, or - for stdin")
     add("-o", "--output", type=Path, metavar="OUT", help="file, folder (for several), or - for stdout")
-    add("--style", action="append", metavar="NAME[:WEIGHT]", help="a style; repeat it for a blend")
-    add("--strength", type=float, metavar="F", help="0 leaves the picture as it is, 1 paints fully (default)")
-    add("--scale", type=float, metavar="F", help="size of the strokes, 0.25 to 4 (default 1)")
-    add("--keep-color", type=float, metavar="F", help="how much of the photograph's colour stays, 0 to 1")
-    add("--engine", metavar="NAME", help=f"technique: {', '.join(ENGINES)}")
-    add("--seed", type=int, metavar="N", help="of whatever is random in an engine")
     add(
         "--recipe",
         type=Path,
         metavar="FILE",
         help="a TOML file with [look] and [output]; options win over it",
     )
-    add(
-        "--format", metavar="NAME", help=f"of the output: {', '.join(FORMATS)} (default: as OUT or the input)"
-    )
-    add(
-        "--depth",
-        type=int,
-        metavar="BITS",
-        help="per channel of the output: 8, 16 or 32 (default: as the input)",
-    )
-    add("--quality", type=int, metavar="N", help="of a lossy output, 1 to 100 (default 92)")
+    add_job_options(parser)
     add("--json", action="store_true", help="print one object a picture, for programs")
     add("--no-daemon", action="store_true", help="work in this process even when a daemon runs")
 
@@ -78,12 +64,7 @@ def read_job(args: argparse.Namespace) -> Job:
             raise JobError(f"{args.recipe}: {error}") from None
         except UnreadablePicture as error:
             raise JobError(str(error)) from None
-    given = {name: getattr(args, name) for name in ("strength", "scale", "keep_color", "engine", "seed")}
-    look = {name: value for name, value in given.items() if value is not None}
-    if args.style:
-        look["style"] = [StyleRef.parse(text).to_dict() for text in args.style]
-    given = {name: getattr(args, name) for name in ("format", "depth", "quality")}
-    output = {name: value for name, value in given.items() if value is not None}
+    look, output = given_tables(args)
     merged = Job(Look.from_dict(job.look.to_dict() | look), Output.from_dict(job.output.to_dict() | output))
     if not merged.look.style:
         raise UsageError("no style is chosen; name one with --style (“impasto styles” lists them).")

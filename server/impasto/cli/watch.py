@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from impasto.backends import Backend
+from impasto.cli.options import add_job_options, given_tables
 from impasto.cli.progress import shown_progress
 from impasto.errors import PartlyDone
 from impasto.files import SUFFIXES
 from impasto.hotfolder import Event, Settings, Watcher, summary
 from impasto.hotfolder.events import shown
 from impasto.hotfolder.recipe import known
-from impasto.job import ENGINES, FORMATS, Job, Look, Output, StyleRef
+from impasto.job import Job, Look, Output
 
 SETTLE, SETTLE_POLL = 2.0, 10.0
 
@@ -45,15 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--status", action="store_true", help="tell how far it is, and end")
     add("--json", action="store_true", help="print one object an event, for programs")
     add("--no-daemon", action="store_true", help="paint in this process")
-    add("--style", action="append", metavar="NAME[:WEIGHT]", help="a style; repeat it for a blend")
-    add("--strength", type=float, metavar="F", help="0 leaves the picture as it is, 1 paints fully (default)")
-    add("--scale", type=float, metavar="F", help="size of the strokes, 0.25 to 4 (default 1)")
-    add("--keep-color", type=float, metavar="F", help="how much of the photograph's colour stays, 0 to 1")
-    add("--engine", metavar="NAME", help=f"technique: {', '.join(ENGINES)}")
-    add("--seed", type=int, metavar="N", help="of whatever is random in an engine")
-    add("--format", metavar="NAME", help=f"of the paintings: {', '.join(FORMATS)} (default: as the input)")
-    add("--depth", type=int, metavar="BITS", help="per channel: 8, 16 or 32 (default: as the input)")
-    add("--quality", type=int, metavar="N", help="of a lossy format, 1 to 100 (default 92)")
+    add_job_options(parser)
 
 
 def seconds(text: str) -> float:
@@ -102,12 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 def options(args: argparse.Namespace) -> dict[str, Any]:
     """The tables of a recipe that the options stand for, checked."""
-    given = {name: getattr(args, name) for name in ("strength", "scale", "keep_color", "engine", "seed")}
-    look = {name: value for name, value in given.items() if value is not None}
-    if args.style:
-        look["style"] = [StyleRef.parse(text).to_dict() for text in args.style]
-    given = {name: getattr(args, name) for name in ("format", "depth", "quality")}
-    output = {name: value for name, value in given.items() if value is not None}
+    look, output = given_tables(args)
     known(Job(Look.from_dict(look), Output.from_dict(output)))
     return {"look": look, "output": output}
 

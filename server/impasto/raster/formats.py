@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import UnwritablePicture
+from impasto.files import SUFFIXES, suffix_for
 
 MAX_SIDE = 65_535
 """Longest side that is read or written, in pixels: that of JPEG."""
@@ -24,7 +25,6 @@ class Format:
     Attributes:
         name: "jpeg", "png", ...
         title: the same for a person, "JPEG".
-        suffixes: of file names, the usual one first.
         depths: bits per channel that can be asked for: 8, 16 or 32 (float).
         bits: most significant bits of an integer channel in the file.
         alpha: whether transparency is held.
@@ -35,7 +35,6 @@ class Format:
 
     name: str
     title: str
-    suffixes: tuple[str, ...]
     depths: tuple[int, ...]
     bits: int
     alpha: bool
@@ -47,11 +46,11 @@ class Format:
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
-        Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (8,), 8, False, True, False, 65_500),
-        Format("png", "PNG", (".png",), (8, 16), 16, True, True, True),
-        Format("tiff", "TIFF", (".tif", ".tiff"), (8, 16, 32), 16, True, True, True),
-        Format("webp", "WebP", (".webp",), (8,), 8, True, False, None, 16_383),
-        Format("avif", "AVIF", (".avif",), (8, 16), 12, True, False, None, 16_384),
+        Format("jpeg", "JPEG", (8,), 8, False, True, False, 65_500),
+        Format("png", "PNG", (8, 16), 16, True, True, True),
+        Format("tiff", "TIFF", (8, 16, 32), 16, True, True, True),
+        Format("webp", "WebP", (8,), 8, True, False, None, 16_383),
+        Format("avif", "AVIF", (8, 16), 12, True, False, None, 16_384),
     )
 }
 
@@ -111,10 +110,9 @@ def format_of(path: str | Path) -> str:
         UnwritablePicture: the ending is missing or unknown; the sentence names the known ones.
     """
     suffix = Path(path).suffix.lower()
-    for form in FORMATS.values():
-        if suffix in form.suffixes:
-            return form.name
-    known = ", ".join(form.suffixes[0] for form in FORMATS.values())
+    if suffix in SUFFIXES:
+        return SUFFIXES[suffix]
+    known = ", ".join(suffix_for(name, Path()) for name in FORMATS)
     what = f"the ending “{suffix}”" if suffix else "no ending"
     raise UnwritablePicture(f"“{Path(path).name}” has {what}; name the picture with one of {known}.")
 
