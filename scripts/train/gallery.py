@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Train the gallery: one painter, a code for each style of models/bundled/gallery.toml.
+"""Train the painter with a code for each style of models/bundled/gallery.toml, and the encoder with it.
 
     scripts/train/gallery.py --data DIR --vgg vgg_normalised.pth --run RUN --minutes 120
 
-DIR holds paintings/, photos/ and content/. The run resumes from RUN/checkpoint.pt, on a CPU or
-a GPU with the same command; the rate falls linearly over --minutes of training time, so a run
-can be lengthened. RUN/log.csv has the losses, RUN/sheet.png the last sample sheet.
+DIR holds paintings/, photos/ and content/; encoder.py has written RUN/encoder.pt. Half of each batch is
+painted with trained codes, half with codes that the encoder predicts from crops of the gallery's
+paintings and from photographs. The run resumes from RUN/checkpoint.pt, on a CPU or a GPU with the
+same command; the rate falls linearly over --minutes of training time, so a run can be lengthened.
+RUN/log.csv has the losses, RUN/sheet.png the last sample sheet.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from torch import Tensor
 from impasto.engines.painter import MULTIPLE, Shape
 from perception import Vgg, gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
+from style_bank import StyleBank
+from torch_encoder import TorchEncoder
 from torch_painter import TorchPainter
 
 GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
@@ -44,6 +48,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--content-weight", type=float, default=1.0)
     parser.add_argument("--tv-weight", type=float, default=5.0)
     parser.add_argument("--lattice-weight", type=float, default=1.5)
+    parser.add_argument("--window", type=int, default=144, help="side of what the loss sees at full size")
+    parser.add_argument("--predicted", type=float, default=0.5, help="share painted with predicted codes")
+    parser.add_argument("--polish", action="store_true", help="train nothing but the codes")
     parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -117,26 +124,37 @@ def main() -> None:
     samples = photographs.batch(3, 384).to(device)
 
     painter = TorchPainter(Shape(), len(styles)).to(device)
-    optimiser = torch.optim.Adam(painter.parameters(), betas=(0.9, 0.99))
+    encoder = TorchEncoder(painter.codes[0].detach()).to(device)
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
+    saved = None
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
         painter.load_state_dict(saved["painter"])
-        optimiser.load_state_dict(saved["optimiser"])
+        encoder.load_state_dict(saved["encoder"])
         step, spent = saved["step"], saved["spent"]
         photographs.random.seed(options.seed + step)
         torch.manual_seed(options.seed + step)
+    elif (options.run / "encoder.pt").exists():
+        learned = torch.load(options.run / "encoder.pt", weights_only=True, map_location=device)
+        encoder.load_state_dict({k: v for k, v in learned.items() if "level" in k}, strict=False)
+    other = photographs.large + photographs.small[:: max(1, len(photographs.small) // 80)]
+    bank = StyleBank(options.run / "styles.pt", vgg, paintings, other, options.seed)
+    trained = [painter.codes] if options.polish else [*painter.parameters(), *encoder.parameters()]
+    optimiser = torch.optim.Adam(trained, betas=(0.9, 0.99))
+    if saved and not options.polish and "optimiser" in saved:
+        optimiser.load_state_dict(saved["optimiser"])
 
     def save() -> None:
-        state = {"painter": painter.state_dict(), "optimiser": optimiser.state_dict()}
+        state = {"painter": painter.state_dict(), "encoder": encoder.state_dict()}
+        state |= {} if options.polish else {"optimiser": optimiser.state_dict()}
         partial = checkpoint.with_suffix(".part")
         torch.save(state | {"step": step, "spent": spent}, partial)
         partial.replace(checkpoint)
         write_sheet(painter, samples, options.run / "sheet.png")
 
-    averages = torch.zeros(4)
+    averages = torch.zeros(5)
     last_saved = spent
     while spent < options.minutes * 60:
         began = time.monotonic()
@@ -144,17 +162,25 @@ def main() -> None:
         for group in optimiser.param_groups:
             group["lr"] = rate
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
-        which = torch.randint(len(styles), (options.batch,), device=device)
-        painting = painter(with_noise(photo), painter.codes[which])
-        features = pyramid(vgg, painting)
+        predicted = 0 if options.polish else round(options.batch * options.predicted)
+        which = torch.randint(len(styles), (options.batch - predicted,), device=device)
+        codes, wanted_grams = painter.codes[which], {name: target[which] for name, target in targets.items()}
+        if predicted:
+            pictures, grams = bank.sample(predicted)
+            codes = torch.cat([codes, encoder(pictures.to(device))])
+            wanted_grams = {name: torch.cat([x, grams[name].to(device)]) for name, x in wanted_grams.items()}
+        painting = painter(with_noise(photo), codes)
+        features = pyramid(vgg, painting, options.window)
         with torch.no_grad():
             wanted = half(vgg, photo)
         content = sum(relative(features[f"half.{n}"], wanted[n]) for n in ("relu3_1", "relu4_1"))
-        style = sum(relative(gram(features[name]), target[which]) for name, target in targets.items())
+        style = sum(relative(gram(features[name]), target) for name, target in wanted_grams.items())
+        style = torch.as_tensor(style)
+        own = style[: len(which)].detach().mean()
         parts = torch.stack(
             [
                 torch.as_tensor(content).mean(),
-                torch.as_tensor(style).mean(),
+                style.mean(),
                 total_variation(painting),
                 lattice(painting),
             ]
@@ -165,11 +191,11 @@ def main() -> None:
         loss = (parts * weights).sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(painter.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(trained, 5.0)
         optimiser.step()
         step += 1
         spent += time.monotonic() - began
-        averages += parts.detach().cpu() / 20
+        averages += torch.cat([parts.detach(), own[None]]).cpu() / 20
         if step % 20 == 0:
             with (options.run / "log.csv").open("a") as log:
                 log.write(f"{step},{spent:.0f},{rate:.2e}," + ",".join(f"{v:.4f}" for v in averages) + "\n")

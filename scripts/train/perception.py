@@ -70,9 +70,18 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / (h * w)
 
 
-def pyramid(vgg: Vgg, image: Tensor) -> dict[str, Tensor]:
-    """Activations of the picture and of its half-size copy, which sees strokes twice as large."""
-    full = {f"full.{k}": v for k, v in vgg(image, FULL[-1]).items() if k in FULL}
+def pyramid(vgg: Vgg, image: Tensor, window: int | None = None) -> dict[str, Tensor]:
+    """Activations of the picture and of its half-size copy, which sees strokes twice as large.
+
+    Args:
+        window: side of the random square that stands for the picture at full size, where texture
+            is much the same everywhere; half the time of a step goes there.
+    """
+    near = image
+    if window is not None and window < image.shape[-1]:
+        top, left = (int(torch.randint(side - window + 1, ())) for side in image.shape[2:])
+        near = image[..., top : top + window, left : left + window]
+    full = {f"full.{k}": v for k, v in vgg(near, FULL[-1]).items() if k in FULL}
     return full | {f"half.{k}": v for k, v in half(vgg, image).items()}
 
 

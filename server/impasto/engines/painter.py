@@ -50,6 +50,16 @@ class Ops(Protocol):
 
     def add(self, x: Tensor, y: Tensor) -> Tensor: ...
 
+    def multiply(self, x: Tensor, y: Tensor) -> Tensor: ...
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Mean of each channel: (N, C, 1, 1)."""
+        ...
+
+    def root(self, x: Tensor) -> Tensor:
+        """Square root of values from 0."""
+        ...
+
     def concat(self, x: Tensor, y: Tensor) -> Tensor: ...
 
     def double(self, x: Tensor) -> Tensor:

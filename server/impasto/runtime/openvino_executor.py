@@ -50,6 +50,15 @@ class OpenVinoOps:
     def add(self, x: Any, y: Any) -> Any:
         return opset13.add(x, y)
 
+    def multiply(self, x: Any, y: Any) -> Any:
+        return opset13.multiply(x, y)
+
+    def mean(self, x: Any) -> Any:
+        return opset13.reduce_mean(x, constant([2, 3]), keep_dims=True)
+
+    def root(self, x: Any) -> Any:
+        return opset13.sqrt(opset13.add(x, constant(NORM_EPSILON, np.float32)))
+
     def concat(self, x: Any, y: Any) -> Any:
         return opset13.concat([x, y], 1)
 

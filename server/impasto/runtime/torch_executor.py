@@ -39,6 +39,15 @@ class TorchOps:
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y
 
+    def multiply(self, x: Tensor, y: Tensor) -> Tensor:
+        return x * y
+
+    def mean(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3), keepdim=True, dtype=torch.float32).to(self.dtype)
+
+    def root(self, x: Tensor) -> Tensor:
+        return (x + NORM_EPSILON).sqrt()
+
     def concat(self, x: Tensor, y: Tensor) -> Tensor:
         return torch.cat([x, y], 1)
 
