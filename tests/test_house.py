@@ -24,6 +24,7 @@ ROOMS = [
     "files",
     "raster",
     "models",
+    "styles",
     "runtime",
     "engines",
     "regions",
@@ -32,6 +33,7 @@ ROOMS = [
     "backends",
     "daemon",
     "hotfolder",
+    "installer",
     "cli",
     "__main__",
 ]

@@ -11,7 +11,7 @@ import pytest
 from impasto.errors import Cancelled, UsageError
 from impasto.job import Look, StyleRef
 from impasto.paint import WORK_PIXELS, paint, work_size
-from impasto.paint.sampling import fill
+from impasto.raster.sampling import fill
 from impasto.raster import Raster
 
 WAVE = Look(style=(StyleRef("great-wave"),))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Export a checkpoint of gallery.py to models/bundled/gallery.safetensors, in float16.
+"""Export a checkpoint of gallery.py, painter, codes and encoder, to models/bundled/gallery.safetensors.
 
 scripts/train/export.py RUN/checkpoint.pt
 """
@@ -7,6 +7,7 @@ scripts/train/export.py RUN/checkpoint.pt
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 
 from gallery import GALLERY, read_styles
 from impasto.engines.painter import Shape
+from torch_encoder import TorchEncoder
 from torch_painter import TorchPainter
 
 
@@ -29,12 +31,20 @@ def main() -> None:
     painter = TorchPainter(Shape(), len(styles))
     painter.load_state_dict(saved["painter"])
     with torch.no_grad():
-        tensors = painter.exported() | {"codes": painter.codes}
+        tensors = painter.exported()
+    encoder = TorchEncoder(painter.codes[0].detach())
+    encoder.load_state_dict(saved["encoder"])
+    fingerprint = hashlib.sha256(
+        b"".join(tensors[name].detach().half().numpy().tobytes() for name in sorted(tensors))
+    )
+    tensors |= {"codes": painter.codes}
+    tensors |= {f"encoder.{name}": tensor for name, tensor in encoder.exported().items()}
     halves = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
     metadata = {
         "shape": json.dumps(asdict(painter.shape)),
         "styles": ",".join(style["name"] for style in styles),
         "steps": str(saved["step"]),
+        "fingerprint": fingerprint.hexdigest()[:16],
         "licence": "Apache-2.0, see CREDITS.md",
     }
     save_file(halves, options.output, metadata)

@@ -50,7 +50,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lattice-weight", type=float, default=1.5)
     parser.add_argument("--window", type=int, default=144, help="side of what the loss sees at full size")
     parser.add_argument("--predicted", type=float, default=0.5, help="share painted with predicted codes")
-    parser.add_argument("--polish", action="store_true", help="train nothing but the codes")
+    parser.add_argument("--frozen", action="store_true", help="train only codes and encoder, not the painter")
+    parser.add_argument("--first", type=int, default=0, help="leave the codes of the styles before this one")
     parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -141,14 +142,20 @@ def main() -> None:
         encoder.load_state_dict({k: v for k, v in learned.items() if "level" in k}, strict=False)
     other = photographs.large + photographs.small[:: max(1, len(photographs.small) // 80)]
     bank = StyleBank(options.run / "styles.pt", vgg, paintings, other, options.seed)
-    trained = [painter.codes] if options.polish else [*painter.parameters(), *encoder.parameters()]
-    optimiser = torch.optim.Adam(trained, betas=(0.9, 0.99))
-    if saved and not options.polish and "optimiser" in saved:
+    body = [parameter for parameter in painter.parameters() if parameter is not painter.codes]
+    for parameter in body if options.frozen else ():
+        parameter.requires_grad_(False)
+    trained = [*(() if options.frozen else body), painter.codes, *encoder.parameters()]
+    # Each step moves few codes, and one entry of a code has less say than a weight.
+    groups = [{"params": [painter.codes], "factor": 8.0 if options.frozen else 1.0}]
+    groups += [{"params": [p for p in trained if p is not painter.codes], "factor": 1.0}]
+    optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
+    if saved and "optimiser" in saved and saved["frozen"] == options.frozen:
         optimiser.load_state_dict(saved["optimiser"])
 
     def save() -> None:
         state = {"painter": painter.state_dict(), "encoder": encoder.state_dict()}
-        state |= {} if options.polish else {"optimiser": optimiser.state_dict()}
+        state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
         partial = checkpoint.with_suffix(".part")
         torch.save(state | {"step": step, "spent": spent}, partial)
         partial.replace(checkpoint)
@@ -160,10 +167,10 @@ def main() -> None:
         began = time.monotonic()
         rate = options.rate * min(1.0, (step + 1) / 50) * max(0.02, 1 - spent / (options.minutes * 60))
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
-        predicted = 0 if options.polish else round(options.batch * options.predicted)
-        which = torch.randint(len(styles), (options.batch - predicted,), device=device)
+        predicted = round(options.batch * options.predicted)
+        which = torch.randint(options.first, len(styles), (options.batch - predicted,), device=device)
         codes, wanted_grams = painter.codes[which], {name: target[which] for name, target in targets.items()}
         if predicted:
             pictures, grams = bank.sample(predicted)

@@ -85,16 +85,19 @@ def _non_default(instance: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StyleRef:
-    """A style by name, and its weight in a blend (any positive number; weights are relative)."""
+    """A style and its weight in a blend (any positive number; weights are relative).
+
+    `ref` is a name, the path of a picture or of a `.style` file, or `attachment:N`, a picture
+    that came along with the job."""
 
     ref: str
     weight: float = 1.0
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `NAME` or `NAME:WEIGHT`."""
+        """Read `STYLE` or `STYLE:WEIGHT`; a path may begin with a drive's letter."""
         ref, colon, weight = text.rpartition(":")
-        if not colon:
+        if not colon or (len(ref) == 1 and weight[:1] in ("/", "\\")):
             return cls.from_dict(text)
         try:
             return cls.from_dict({"ref": ref, "weight": float(weight)})

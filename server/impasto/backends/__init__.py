@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
-from impasto.job import Job
+from impasto.files import read
+from impasto.job import Job, StyleRef
+from impasto.styles.references import ATTACHMENT, names_file
 
 Progress = Callable[[float, str], None]
 """Called with the fraction done (0..1, rising) and what is happening, at least every half second.
@@ -24,10 +27,59 @@ class Parcel:
             `dtype` "uint8", "uint16", "float16" or "float32", and optionally `icc`, the profile in
             base64). A result also carries `report`: `style`, `engine`, `device`, `paint_seconds` and
             `notes`, a list of sentences for the user.
+        attachments: pictures that the job refers to as `attachment:0` and so on: a style, a mask.
     """
 
     data: bytes | memoryview
     meta: dict[str, Any] = field(default_factory=dict)
+    attachments: tuple[Parcel, ...] = ()
+
+    def packed(self) -> tuple[bytes | memoryview, dict[str, Any]]:
+        """All data in one piece, and meta that tells the parts: `attachments`, each with its `size`."""
+        if not self.attachments:
+            return self.data, self.meta
+        sizes = [{**attached.meta, "size": len(attached.data)} for attached in self.attachments]
+        parts = (self.data, *(attached.data for attached in self.attachments))
+        return b"".join(parts), self.meta | {"attachments": sizes}
+
+    @classmethod
+    def unpacked(cls, data: bytes | memoryview, meta: dict[str, Any]) -> Parcel:
+        """The parcel that `packed` made `data` and `meta` of; its parts are views of `data`."""
+        attached: list[dict[str, Any]] = meta.get("attachments", [])
+        view = memoryview(data)
+        offset = len(view) - sum(part["size"] for part in attached)
+        own = view[:offset]
+        parts: list[Parcel] = []
+        for part in attached:
+            parts.append(cls(view[offset : offset + part["size"]], part))
+            offset += part["size"]
+        return cls(own, {key: value for key, value in meta.items() if key != "attachments"}, tuple(parts))
+
+
+def enclose(job: Job, parcel: Parcel, folder: Path | None = None) -> tuple[Job, Parcel]:
+    """Send the files that a job names along with it, for whoever paints may not see them.
+
+    Args:
+        folder: what relative paths are relative to; by default the working directory.
+
+    Returns:
+        The job, with `attachment:N` for each style that is a picture or a `.style` file, and the
+        parcel with those files.
+
+    Raises:
+        UnreadablePicture: a file that cannot be read.
+    """
+    attachments = list(parcel.attachments)
+    styles: list[StyleRef] = []
+    for style in job.look.style:
+        if names_file(style.ref):
+            path = (folder or Path()) / Path(style.ref).expanduser()
+            styles.append(replace(style, ref=f"{ATTACHMENT}{len(attachments)}"))
+            attachments.append(Parcel(read(path), {"kind": "file", "name": path.name}))
+        else:
+            styles.append(style)
+    enclosed = replace(job, look=replace(job.look, style=tuple(styles)))
+    return enclosed, replace(parcel, attachments=tuple(attachments))
 
 
 class Backend(Protocol):

@@ -32,7 +32,12 @@ class DaemonBackend:
         """
         with our_errors():
             meta, data = self.client.run(
-                job.to_json(), parcel.meta, parcel.data, progress, priority=self._priority
+                job.to_json(),
+                parcel.meta,
+                parcel.data,
+                progress,
+                priority=self._priority,
+                attachments=[(attached.meta, attached.data) for attached in parcel.attachments],
             )
         return Parcel(data, meta)
 

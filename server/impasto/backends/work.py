@@ -11,17 +11,22 @@ from impasto import __version__, raster
 from impasto.backends import Parcel, Progress
 from impasto.engines import engine
 from impasto.errors import UnreadablePicture
-from impasto.job import Job, Look, StyleRef
+from impasto.job import Job, Look
 from impasto.models import gallery
 from impasto.paint import Painting, paint, work_size
+from impasto.raster import Raster
+from impasto.raster.sampling import working_copy
+from impasto.styles import saved
+from impasto.styles.references import ATTACHMENT, STYLE_SUFFIX
+from impasto.styles.sources import LONGER_SIDE, Attachment, StyleSource
 
 
 def warm_up() -> dict[str, str]:
     """Load the network and run it once, so that the first job does not wait for either."""
     painter = engine("auto")
     width, height = work_size(16, 9, scale=1.0)
-    look = Look(style=(StyleRef(gallery.styles()[0].name),))
-    painter.paint(np.zeros((height, width, 3), np.float32), look, lambda: None)
+    style = StyleSource("warm", "", 1.0, gallery.load().codes[0], None)
+    painter.paint(np.zeros((height, width, 3), np.float32), (style,), Look(), lambda: None)
     return {"device": painter.device, "engine": painter.name}
 
 
@@ -38,13 +43,8 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
     """
     began = time.perf_counter()
     progress(0.0, "reading")
-    if parcel.meta.get("kind") == "file":
-        source = raster.decode(parcel.data, str(parcel.meta.get("name", "the picture")))
-    elif parcel.meta.get("kind") == "pixels":
-        source = raster.from_pixels(parcel.data, parcel.meta)
-    else:
-        raise UnreadablePicture(f"A parcel is a “file” or “pixels”, not {parcel.meta.get('kind')!r}.")
-    painting = paint(source, job.look, progress)
+    source = decode(parcel)
+    painting = paint(source, job.look, progress, [attachment(part) for part in parcel.attachments])
     progress(1.0, "writing")
     if source.format == "raw":
         data, meta = raster.to_pixels(painting.raster)
@@ -65,10 +65,40 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
     return Parcel(data, meta | {"report": report})
 
 
+def decode(parcel: Parcel) -> Raster:
+    """The picture in a parcel.
+
+    Raises:
+        UnreadablePicture: it is damaged.
+    """
+    if parcel.meta.get("kind") == "file":
+        return raster.decode(parcel.data, str(parcel.meta.get("name", "the picture")))
+    if parcel.meta.get("kind") == "pixels":
+        return raster.from_pixels(parcel.data, parcel.meta)
+    raise UnreadablePicture(f"A parcel is a “file” or “pixels”, not {parcel.meta.get('kind')!r}.")
+
+
+def attachment(parcel: Parcel) -> Attachment:
+    """What came along with a job, read when a style asks for it."""
+    name = str(parcel.meta.get("name", "a picture"))
+
+    def pixels() -> np.ndarray:
+        picture = decode(parcel)
+        factor = min(1.0, LONGER_SIDE / max(picture.width, picture.height))
+        width, height = (max(1, round(side * factor)) for side in (picture.width, picture.height))
+        return working_copy(picture, width, height)
+
+    if parcel.meta.get("kind") == "file" and name.lower().endswith(STYLE_SUFFIX):
+        return Attachment(name, lambda: saved.decode(parcel.data, name), pixels)
+    return Attachment(name, None, pixels)
+
+
 def credit(job: Job, painting: Painting) -> str | None:
     """What the picture's metadata say of its making, or None for a picture left as it was."""
     if job.look.strength == 0:
         return None
-    named = {style.name: style.credit for style in gallery.styles()}
-    styles = "; ".join(f"{ref.ref} ({named[ref.ref]})" for ref in job.look.style)
+    styles = "; ".join(
+        source.credit if source.ref.startswith(ATTACHMENT) else f"{source.ref} ({source.credit})"
+        for source in painting.styles
+    )
     return f"Painted by Impasto {__version__}, engine {painting.engine}, style {styles}"

@@ -66,9 +66,10 @@ class WorkerBackend:
             WorkerLost: the worker died; the next job gets a new one.
         """
         self._check_open()
-        source = self._segments.write(parcel.data)
+        packed, description = parcel.packed()
+        source = self._segments.write(packed)
         try:
-            meta, path = self.paint(job.to_json(), parcel.meta, source, progress)
+            meta, path = self.paint(job.to_json(), description, source, progress)
         finally:
             remove(source)
         data = view(path)

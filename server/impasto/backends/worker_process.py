@@ -91,7 +91,7 @@ def perform(
 
     failed = {"say": "failed", "job": number}
     try:
-        parcel = Parcel(view(Path(order["source"])), order["meta"])
+        parcel = Parcel.unpacked(view(Path(order["source"])), order["meta"])
         result = entry.perform(Job.from_json(order["recipe"]), parcel, progress)
         path = segments.write(result.data, result_name(order["source"]))
         return {"say": "done", "job": number, "meta": dict(result.meta), "path": str(path)}

@@ -14,7 +14,12 @@ OUTPUT = ("format", "depth", "quality")
 def add_job_options(parser: argparse.ArgumentParser) -> None:
     """Add one option for each key of a recipe's [look] and [output]."""
     add = parser.add_argument
-    add("--style", action="append", metavar="NAME[:WEIGHT]", help="a style; repeat it for a blend")
+    add(
+        "--style",
+        action="append",
+        metavar="STYLE[:WEIGHT]",
+        help="a name, picture or .style file; repeat it for a blend",
+    )
     add("--strength", type=float, metavar="F", help="0 leaves the picture as it is, 1 paints fully (default)")
     add("--scale", type=float, metavar="F", help="size of the strokes, 0.25 to 4 (default 1)")
     add("--keep-color", type=float, metavar="F", help="how much of the photograph's colour stays, 0 to 1")

@@ -1,4 +1,4 @@
-"""List the styles of the gallery, or paint a photograph in each of them on one sheet."""
+"""List the styles, paint a photograph in each of the gallery's on one sheet, keep styles of your own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from impasto.errors import UsageError
 from impasto.files import publish
 from impasto.models.gallery import styles
+from impasto.styles import saved
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,18 +20,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sheet", type=Path, metavar="FILE", help="paint PHOTO in every style onto one sheet"
     )
     parser.add_argument("--photo", type=Path, metavar="PHOTO", help="the photograph for --sheet")
+    parser.add_argument("--save", metavar="NAME", help="keep the style of --from under this name")
+    parser.add_argument(
+        "--from",
+        dest="ingredients",
+        action="append",
+        metavar="STYLE[:WEIGHT]",
+        help="a picture, .style file or name; repeat it for a blend",
+    )
+    parser.add_argument("--forget", metavar="NAME", help="remove a style of your own")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.sheet or args.photo:
         return paint_sheet(args.photo, args.sheet)
+    if args.save or args.ingredients:
+        return keep(args.save, args.ingredients)
+    if args.forget:
+        saved.remove(args.forget)
+        return 0
+    kept = saved.names()
     if args.json:
-        json.dump([asdict(style) for style in styles()], sys.stdout, ensure_ascii=False, indent=1)
+        entries = [asdict(style) | {"kind": "gallery"} for style in styles()]
+        entries += [{"name": name, "kind": "saved"} for name in kept]
+        json.dump(entries, sys.stdout, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
         return 0
-    width = max(len(style.name) for style in styles())
+    width = max(len(name) for name in (*kept, *(style.name for style in styles())))
     for style in styles():
         sys.stdout.write(f"{style.name:<{width}}  {style.credit}; {style.technique}\n")
+    for name in kept:
+        sys.stdout.write(f"{name:<{width}}  your own\n")
+    return 0
+
+
+def keep(name: str | None, ingredients: list[str] | None) -> int:
+    """Save the style that pictures and other styles make together."""
+    if not (name and ingredients):
+        raise UsageError("a style to keep needs a name and a picture: --save NAME --from PICTURE.")
+    from impasto.backends import Parcel, enclose
+    from impasto.backends.work import attachment
+    from impasto.engines.gallery import GalleryEngine, encodable
+    from impasto.job import Job, Look, StyleRef
+    from impasto.models.gallery import load as load_gallery
+    from impasto.models.gallery import names
+    from impasto.styles.sources import sources
+
+    if name in names():
+        raise UsageError(f"“{name}” is a style of the gallery; choose another name.")
+    job = Job(Look.from_dict({"style": [StyleRef.parse(text).to_dict() for text in ingredients]}))
+    job, parcel = enclose(job, Parcel(b""))
+    found = sources(job.look.style, [attachment(part) for part in parcel.attachments])
+    code = GalleryEngine().mix(found, lambda: None)
+    picture = found[0].picture if len(found) == 1 else None
+    style = saved.SavedStyle(
+        " and ".join(source.credit for source in found),
+        load_gallery().fingerprint,
+        code,
+        None if picture is None else encodable(picture),
+    )
+    sys.stdout.write(f"{saved.save(name, style)}\n")
     return 0
 
 

@@ -8,10 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from impasto.backends import Backend, Parcel, Progress
+from impasto.backends import Backend, Parcel, Progress, enclose
 from impasto.cli.options import add_job_options, given_tables
 from impasto.cli.progress import shown_progress
 from impasto.errors import (
@@ -27,6 +27,7 @@ from impasto.errors import (
 )
 from impasto.files import SUFFIXES, publish, read, suffix_for
 from impasto.job import Job, Look, Output
+from impasto.styles.references import located
 
 STDIO = Path("-")
 
@@ -64,6 +65,7 @@ def read_job(args: argparse.Namespace) -> Job:
             raise JobError(f"{args.recipe}: {error}") from None
         except UnreadablePicture as error:
             raise JobError(str(error)) from None
+        job = replace(job, look=located(job.look, args.recipe.parent))
     look, output = given_tables(args)
     merged = Job(Look.from_dict(job.look.to_dict() | look), Output.from_dict(job.output.to_dict() | output))
     if not merged.look.style:
@@ -113,7 +115,7 @@ def target_file(errand: Errand, job: Job, format_name: str) -> Path:
     target = errand.target
     names_folder = target.is_dir() or target.suffix.lower() not in SUFFIXES
     if names_folder:
-        style = "+".join(style.ref for style in job.look.style)
+        style = "+".join(PurePath(style.ref).stem for style in job.look.style)
         stem = "stdin" if errand.source == STDIO else errand.source.stem
         name = job.output.name.format(stem=stem, style=style)
         target = target / (name + suffix_for(format_name, errand.source))
@@ -132,7 +134,7 @@ def paint_one(errand: Errand, job: Job, backend: Backend, progress: Progress) ->
         target_file(errand, job, job.output.format or "jpeg")  # complain before the work, not after
     data = sys.stdin.buffer.read() if errand.source == STDIO else read(errand.source)
     name = "stdin" if errand.source == STDIO else str(errand.source)
-    result = backend.run(job, Parcel(data, {"kind": "file", "name": name}), progress)
+    result = backend.run(*enclose(job, Parcel(data, {"kind": "file", "name": name})), progress)
     if errand.target == STDIO:
         target = STDIO
         sys.stdout.buffer.write(result.data)

@@ -21,6 +21,7 @@ from impasto.hotfolder import Event, Settings, Watcher, summary
 from impasto.hotfolder.events import shown
 from impasto.hotfolder.recipe import known
 from impasto.job import Job, Look, Output
+from impasto.styles.references import located
 
 SETTLE, SETTLE_POLL = 2.0, 10.0
 
@@ -96,7 +97,10 @@ def run(args: argparse.Namespace) -> int:
 def options(args: argparse.Namespace) -> dict[str, Any]:
     """The tables of a recipe that the options stand for, checked."""
     look, output = given_tables(args)
-    known(Job(Look.from_dict(look), Output.from_dict(output)))
+    here = located(Look.from_dict(look), Path.cwd())
+    known(Job(here, Output.from_dict(output)), Path.cwd())
+    if here.style:
+        look["style"] = [style.to_dict() for style in here.style]
     return {"look": look, "output": output}
 
 

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ ENDED = ("done", "failed", "cancelled")
 """States in which nothing more happens; before them come "filling", "queued" and "running"."""
 
 Progress = Callable[[float, str], object]
+Attachment = tuple[dict[str, Any], bytes | bytearray | memoryview]
 
 
 def connect(
@@ -139,6 +140,7 @@ class Client:
         progress: Progress | None = None,
         cancelled: threading.Event | Callable[[], bool] | None = None,
         priority: str = "normal",
+        attachments: Sequence[Attachment] = (),
     ) -> tuple[dict[str, Any], memoryview]:
         """Paint one picture; blocks.
 
@@ -150,6 +152,7 @@ class Client:
                 cancelled and the exception comes back.
             cancelled: an event or a callable; the job is cancelled when it is set or true.
             priority: "interactive", "normal" or "batch".
+            attachments: (meta, data) of each picture that the job calls `attachment:0` and so on.
 
         Returns:
             The result's meta and data.
@@ -158,7 +161,7 @@ class Client:
             Cancelled: as asked, within about 0.2 s.
         """
         stop = cancelled.is_set if isinstance(cancelled, threading.Event) else cancelled
-        job = self.submit(job_json, meta, data, priority)
+        job = self.submit(job_json, meta, data, priority, attachments)
         try:
             state = ""
             while state not in ENDED:
@@ -183,16 +186,24 @@ class Client:
         meta: dict[str, Any],
         data: bytes | bytearray | memoryview,
         priority: str = "normal",
+        attachments: Sequence[Attachment] = (),
     ) -> int:
         """Hand a picture over and start its job: `begin`, the data, `start`. Returns the job's id."""
-        view = memoryview(data).cast("B")
-        job, path = self.begin(job_json, meta, len(view), priority)
+        views = [memoryview(part).cast("B") for part in (data, *(own for _, own in attachments))]
+        if attachments:
+            described = zip(attachments, views[1:], strict=True)
+            sizes = [{**own, "size": len(view)} for (own, _), view in described]
+            meta = {**meta, "attachments": sizes}
+        job, path = self.begin(job_json, meta, sum(map(len, views)), priority)
         try:
-            if not (self._shared_memory and _fill(path, view)):
+            if not (self._shared_memory and _fill(path, views)):
                 from .wire import PIECE
 
-                for offset in range(0, len(view), PIECE):
-                    self.push(job, offset, bytes(view[offset : offset + PIECE]))
+                start = 0
+                for view in views:
+                    for offset in range(0, len(view), PIECE):
+                        self.push(job, start + offset, bytes(view[offset : offset + PIECE]))
+                    start += len(view)
             self.start(job)
         except ClientError:
             self.release(job)
@@ -263,6 +274,14 @@ class Client:
         """Forget a job and free its memory; stops it when it runs."""
         self._call("release", job)
 
+    def catalogue(self) -> dict[str, Any]:
+        """What the daemon can do: see `impasto.daemon.catalogue.catalogue`."""
+        return json.loads(self._call("catalogue")[0])
+
+    def thumbnail(self, style: str) -> bytes:
+        """A small JPEG picture of a style; empty when there is none."""
+        return self._call("thumbnail", style)[0]
+
     def status(self) -> dict[str, Any]:
         """What the daemon is and does, see `impasto.daemon.lifecycle.Daemon.status`."""
         return json.loads(self._call("status")[0])
@@ -302,16 +321,17 @@ class Client:
         raise Cancelled(sentence) if error == "Cancelled" else JobFailed(error, sentence, code, retry)
 
 
-def _fill(path: str, view: memoryview) -> bool:
-    """Write `view` to the daemon's file; false when that is not to be seen from here."""
+def _fill(path: str, views: list[memoryview]) -> bool:
+    """Write `views` to the daemon's file; false when that is not to be seen from here."""
     try:
         # Not through a mapping: when memory is short, writing fails with an error, a mapping kills.
         descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "wb", buffering=0) as file:
-            if os.fstat(descriptor).st_size != len(view):
+            if os.fstat(descriptor).st_size != sum(map(len, views)):
                 return False
-            while view:
-                view = view[file.write(view) :]
+            for view in views:
+                while view:
+                    view = view[file.write(view) :]
     except OSError:
         return False
     return True

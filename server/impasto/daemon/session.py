@@ -25,6 +25,8 @@ MAX_BYTES = 16 * MAX_PIXELS
 MAX_JOBS = 32
 """Jobs that a client may hold at a time."""
 
+MAX_ATTACHMENTS = 64
+
 MAX_WAIT = 0.2
 """Seconds that `wait` may last: as long, a client that died goes unnoticed."""
 
@@ -67,6 +69,8 @@ class Session:
             "pull": (self._answering(self.pull), (int, int, int)),
             "cancel": (self._answering(self.cancel), (int,)),
             "release": (self._answering(self.release), (int,)),
+            "catalogue": (self._answering(self.catalogue), ()),
+            "thumbnail": (self._answering(self.thumbnail), (str,)),
             "status": (self._answering(self.status), ()),
             "stop": (self._answering(self.stop), ()),
         }
@@ -133,6 +137,16 @@ class Session:
         del self._tasks[number]
         return ()
 
+    def catalogue(self) -> tuple[str]:
+        from impasto.daemon.catalogue import catalogue  # numpy: only for those who ask
+
+        return (json.dumps(catalogue()),)
+
+    def thumbnail(self, style: str) -> tuple[bytes]:
+        from impasto.daemon.catalogue import thumbnail
+
+        return (thumbnail(style),)
+
     def status(self) -> tuple[str]:
         return (json.dumps(self._status()),)
 
@@ -179,24 +193,40 @@ def check_parcel(meta_json: str, size: int) -> dict[str, Any]:
         meta = json.loads(meta_json)
     except (ValueError, RecursionError):
         raise JobError("The description of the picture is not valid JSON.") from None
-    if not isinstance(meta, dict) or meta.get("kind") not in ("file", "pixels"):
+    if not isinstance(meta, dict):
+        raise JobError("The description of the picture must be a table.")
+    attachments = meta.get("attachments", [])
+    if not isinstance(attachments, list) or len(attachments) > MAX_ATTACHMENTS:
+        raise JobError(f"Attachments are a list of at most {MAX_ATTACHMENTS}.")
+    for part in attachments:
+        if not isinstance(part, dict) or type(part.get("size")) is not int:
+            raise JobError("An attachment needs a size, a whole number.")
+        _check_part(part, part["size"])
+        size -= part["size"]
+    _check_part(meta, size)
+    return meta
+
+
+def _check_part(meta: dict[str, Any], size: int) -> None:
+    """Check that `size` bytes can be what `meta` says they are."""
+    if meta.get("kind") not in ("file", "pixels"):
         raise JobError("The description of the picture must have the kind “file” or “pixels”.")
     if not 0 < size <= MAX_BYTES:
         raise UnreadablePicture(f"A picture has 1 to {MAX_BYTES} bytes, not {size}.")
-    if meta["kind"] == "pixels":
-        width, height, channels = sides = [meta.get(key, 0) for key in ("width", "height", "channels")]
-        if not all(type(n) is int and n > 0 for n in sides):
-            raise JobError("Pixels need a width, a height and channels, whole numbers from 1.")
-        if meta.get("dtype") not in DEPTHS:
-            raise JobError(f"The dtype must be one of {', '.join(DEPTHS)}, not {meta.get('dtype')!r}.")
-        if width * height > MAX_PIXELS:
-            raise UnreadablePicture(
-                f"The picture has {width * height / 1e6:.0f} million pixels; "
-                f"more than {MAX_PIXELS / 1e6:.0f} million are too many."
-            )
-        needed = width * height * channels * DEPTHS[meta["dtype"]]
-        if size != needed:
-            raise UnreadablePicture(
-                f"{width} x {height} pixels of {channels} channels are {needed} bytes, not {size}."
-            )
-    return meta
+    if meta["kind"] == "file":
+        return
+    width, height, channels = sides = [meta.get(key, 0) for key in ("width", "height", "channels")]
+    if not all(type(n) is int and n > 0 for n in sides):
+        raise JobError("Pixels need a width, a height and channels, whole numbers from 1.")
+    if meta.get("dtype") not in DEPTHS:
+        raise JobError(f"The dtype must be one of {', '.join(DEPTHS)}, not {meta.get('dtype')!r}.")
+    if width * height > MAX_PIXELS:
+        raise UnreadablePicture(
+            f"The picture has {width * height / 1e6:.0f} million pixels; "
+            f"more than {MAX_PIXELS / 1e6:.0f} million are too many."
+        )
+    needed = width * height * channels * DEPTHS[meta["dtype"]]
+    if size != needed:
+        raise UnreadablePicture(
+            f"{width} x {height} pixels of {channels} channels are {needed} bytes, not {size}."
+        )

@@ -10,6 +10,9 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from impasto.job import Look
+from impasto.styles.sources import StyleSource
+
+Progress = Callable[[float, str], None]
 
 Check = Callable[[], None]
 """Called every few hundredths of a second; raises `Cancelled` to stop."""
@@ -30,21 +33,34 @@ class Engine(Protocol):
     weights: ClassVar[tuple[str, ...]]
     device: str
 
-    def check(self, look: Look) -> None:
-        """Raise `UnknownStyle` for a style that this engine does not have."""
+    def check(self, styles: tuple[StyleSource, ...]) -> None:
+        """Raise `UsageError` for a style that this engine cannot paint in."""
         ...
 
-    def paint(self, picture: np.ndarray, look: Look, check: Check) -> np.ndarray:
+    def paint(
+        self,
+        picture: np.ndarray,
+        styles: tuple[StyleSource, ...],
+        look: Look,
+        check: Check,
+        mask: np.ndarray | None = None,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
         """Paint a whole picture of at least 1 x 1 pixel.
 
         Args:
             picture: (H, W, 3) float32, sRGB in 0..1.
-            look: the styles, as passed by `check`. Strength, scale and colour are the business of
-                `impasto.paint`.
+            styles: as passed by `check`, at least one.
+            look: seed and whatever else is the engine's own. Strength, scale and colour are the
+                business of `impasto.paint`.
             check: see `Check`.
+            mask: (H, W) float32 in 0..1, or None for all: the picture's statistics are those of the
+                region where it is above 0.
+            progress: called by an engine that takes its time with the fraction done and what is
+                happening; raises `Cancelled` to stop.
 
         Returns:
-            (H, W, 3) float32, sRGB in 0..1.
+            (H, W, 3) float32, sRGB in 0..1; outside the mask whatever comes of it.
 
         Raises:
             OutOfMemory: the device does not hold a picture of this size.

@@ -1,28 +1,44 @@
-"""The gallery engine: trained styles, one forward pass, any blend."""
+"""The gallery engine: trained styles, and any picture as a style; one forward pass, any blend."""
 
 from __future__ import annotations
 
+import hashlib
+import math
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from impasto.engines import Check
+from impasto.engines import Check, Progress, encoder
 from impasto.engines.painter import INPUTS, MULTIPLE, Shape, forward
 from impasto.engines.strips import StripPainter
-from impasto.job import Look, StyleRef
+from impasto.job import Look
 from impasto.models import gallery
-from impasto.runtime import executor
+from impasto.raster.sampling import resized
+from impasto.runtime import Executor, executor
+from impasto.styles.sources import StyleSource
 
 MARGIN = 3 * MULTIPLE
 """Pixels painted beyond each border and cut off, because strokes run straight out of the picture there."""
+
+CODES_KEPT = 64
+"""Predicted codes that are remembered."""
+
+LONGEST = 3
+"""Times the shorter side that the encoder looks at of a long picture."""
+
+ENLARGED = 4
+"""Times that a small style picture is enlarged at most."""
 
 WHOLE_PIXELS = 4_000_000
 """A larger picture has the last layers, which need the most memory, painted in strips."""
 
 
 class GalleryEngine:
-    """Feed-forward painting with conditional instance norm (Dumoulin et al. 2017)."""
+    """Feed-forward painting with conditional instance norm (Dumoulin et al. 2017).
+
+    The code of a picture that is no style of the gallery is predicted (Ghiasi et al. 2017).
+    """
 
     name: ClassVar[str] = "gallery"
     weights: ClassVar[tuple[str, ...]] = ()
@@ -40,20 +56,38 @@ class GalleryEngine:
         )
         self.device = self.whole.device
 
-    def check(self, look: Look) -> None:
-        """See `impasto.engines.Engine.check`."""
-        for style in look.style:
-            gallery.find(style.ref)
+        self._predicted: dict[bytes, np.ndarray] = {}
 
-    def mix(self, styles: tuple[StyleRef, ...]) -> np.ndarray:
+    def check(self, styles: tuple[StyleSource, ...]) -> None:
+        """See `impasto.engines.Engine.check`: it can paint in every style."""
+
+    def mix(self, styles: tuple[StyleSource, ...], check: Check) -> np.ndarray:
         """The code of a blend: (L,) float32, the weighted mean of the styles' codes."""
-        total = sum(style.weight for style in styles)
         code = np.zeros(self.codes.shape[1], np.float32)
         for style in styles:
-            code += self.codes[gallery.find(style.ref)] * np.float32(style.weight / total)
+            own = self.predict(style.picture, check) if style.code is None else style.code
+            code += own * np.float32(style.weight)
         return code
 
-    def paint(self, picture: np.ndarray, look: Look, check: Check) -> np.ndarray:
+    def predict(self, picture: np.ndarray | None, check: Check) -> np.ndarray:
+        """The style code of a picture, (h, w, 3) float32 sRGB in 0..1: (L,) float32."""
+        assert picture is not None, "a style has a code, a picture, or both"
+        key = hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).digest()
+        if key not in self._predicted:
+            if len(self._predicted) >= CODES_KEPT:
+                self._predicted.pop(next(iter(self._predicted)))
+            self._predicted[key] = self.encoder([encodable(picture)], [], check)[0, 0]
+        return self._predicted[key]
+
+    def paint(
+        self,
+        picture: np.ndarray,
+        styles: tuple[StyleSource, ...],
+        look: Look,
+        check: Check,
+        mask: np.ndarray | None = None,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
         """See `impasto.engines.Engine.paint`."""
         height, width = picture.shape[:2]
         random = np.random.default_rng(look.seed)
@@ -62,7 +96,7 @@ class GalleryEngine:
         padded = np.pad(
             np.dstack([picture, noise]), ((MARGIN, below), (MARGIN, right), (0, 0)), mode="symmetric"
         )
-        code = self.mix(look.style)
+        code = self.mix(styles, check)
         if height * width <= WHOLE_PIXELS:
             painted = self.whole([padded], [code], check)
         else:
@@ -72,3 +106,30 @@ class GalleryEngine:
     @cached_property
     def strips(self) -> StripPainter:
         return StripPainter(self.shape, self.tensors)
+
+    @cached_property
+    def encoder(self) -> Executor:
+        weights = gallery.load().encoder
+        return executor(encoder.forward, weights, (3,), ())
+
+
+def encodable(picture: np.ndarray) -> np.ndarray:
+    """The picture as the encoder looks at it: shorter side `encoder.SIDE`, a long one cut to its middle.
+
+    A tiny picture is repeated instead of enlarged beyond `ENLARGED`, for a blur has no strokes.
+    """
+    height, width = picture.shape[:2]
+    longest = LONGEST * min(height, width)
+    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
+    picture = picture[top : top + longest, left : left + longest]
+    height, width = picture.shape[:2]
+    factor = min(encoder.SIDE / min(height, width), ENLARGED)
+    small = resized(picture, max(1, round(width * factor)), max(1, round(height * factor)))
+    missing = [math.ceil(encoder.SIDE / side) for side in small.shape[:2]]
+    if max(missing) > 1:
+        small = np.pad(
+            small,
+            [(0, side * (n - 1)) for side, n in zip(small.shape[:2], missing, strict=True)] + [(0, 0)],
+            "symmetric",
+        )
+    return np.ascontiguousarray(small.clip(0, 1), np.float32)

@@ -11,7 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from impasto.backends import Backend, Parcel, Progress
+from impasto.backends import Backend, Parcel, Progress, enclose
 from impasto.errors import (
     Cancelled,
     DaemonError,
@@ -221,7 +221,7 @@ class Pipeline:
         self._heard = set()
         backend = self._open()
         parcel = Parcel(order.data, {"kind": "file", "name": shown(order.path.name)})
-        result = backend.run(order.job, parcel, self._progress())
+        result = backend.run(*enclose(order.job, parcel), self._progress())
         order.data, order.format = result.data, result.meta["format"]
         self._used, self._stumbles = time.monotonic(), 0
         self._suspects.clear()

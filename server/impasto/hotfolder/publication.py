@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from impasto.errors import UnwritablePicture
 from impasto.files import publish, suffix_for
@@ -53,7 +53,7 @@ def candidates(source: str, place: Path, job: Job, format_name: str) -> Iterator
         format_name: of the painting.
     """
     original = Path(source)
-    style = "+".join(style.ref for style in job.look.style)
+    style = "+".join(PurePath(style.ref).stem for style in job.look.style)
     name = job.output.name.format(stem=original.stem, style=style)
     ending = suffix_for(format_name, original)
     folder = place / original.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from impasto.files import read
 from impasto.hotfolder.events import shown
 from impasto.hotfolder.tree import State, state_of
 from impasto.job import Job
-from impasto.models import gallery
+from impasto.styles.references import located
+from impasto.styles.sources import check_known
 
 
 class Recipe:
@@ -77,8 +79,8 @@ class Recipe:
             raise JobError(
                 f'No style is chosen: write [look] style = "NAME" into {shown(self.path)}, or use --style.'
             )
-        known(job)
-        return job
+        known(job, self.path.parent)
+        return replace(job, look=located(job.look, self.path.parent))
 
 
 def check(data: dict[str, Any], text: str, path: Path) -> None:
@@ -88,7 +90,7 @@ def check(data: dict[str, Any], text: str, path: Path) -> None:
         JobError: with the file, the line of `text`, and the key.
     """
     try:
-        known(Job.from_dict(data))
+        known(Job.from_dict(data), path.parent)
         return
     except ImpastoError as error:
         whole = error
@@ -98,7 +100,7 @@ def check(data: dict[str, Any], text: str, path: Path) -> None:
         parts += entries.items() if isinstance(entries, dict) else ()
         for key, value in parts:
             try:
-                known(Job.from_dict({table: value if key is None else {key: value}}))
+                known(Job.from_dict({table: value if key is None else {key: value}}), path.parent)
             except ImpastoError as error:
                 line = line_of(text, table, key)
                 name = f"[{table}] {key}" if key else table
@@ -121,14 +123,14 @@ def line_of(text: str, table: str, key: str | None) -> int:
     return 1
 
 
-def known(job: Job) -> None:
-    """Make sure that each style of a job exists.
+def known(job: Job, folder: Path) -> None:
+    """Make sure that each style of a job exists, files as seen from `folder`.
 
     Raises:
         JobError: one does not.
     """
-    for style in job.look.style:
+    for style in located(job.look, folder).style:
         try:
-            gallery.find(style.ref)
+            check_known(style.ref)
         except UnknownStyle as error:
             raise JobError(str(error)) from None

@@ -39,11 +39,15 @@ class GalleryWeights:
         shape: keyword arguments of `engines.painter.Shape`.
         weights: float32 arrays as `runtime.Weights`.
         codes: (styles, code length) float32, in the order of `styles()`.
+        encoder: float32 arrays of `engines.encoder`, as `runtime.Weights`.
+        fingerprint: identifies the painter that the codes steer.
     """
 
     shape: dict[str, int]
     weights: dict[str, np.ndarray]
     codes: np.ndarray
+    encoder: dict[str, np.ndarray]
+    fingerprint: str
 
 
 @cache
@@ -53,19 +57,24 @@ def styles() -> tuple[Style, ...]:
     return tuple(Style(**entry) for entry in entries)
 
 
+def names() -> list[str]:
+    """Names of the gallery's styles, in the order of the codes."""
+    return [style.name for style in styles()]
+
+
 def find(name: str) -> int:
     """Index of the style called `name`.
 
     Raises:
         UnknownStyle: with the nearest names.
     """
-    names = [style.name for style in styles()]
-    if name not in names:
-        near = did_you_mean(name, names)
+    if name not in names():
+        near = did_you_mean(name, names())
         raise UnknownStyle(f"There is no style “{name}”{near}; “impasto styles” lists them all.")
-    return names.index(name)
+    return names().index(name)
 
 
+@cache
 def load(path: Path = BUNDLED / "gallery.safetensors") -> GalleryWeights:
     """The weights that `scripts/train/export.py` wrote."""
     from safetensors import safe_open
@@ -76,4 +85,6 @@ def load(path: Path = BUNDLED / "gallery.safetensors") -> GalleryWeights:
         for name in file.keys():  # noqa: SIM118 - not a mapping
             tensors[name] = file.get_tensor(name).astype(np.float32)
     codes = tensors.pop("codes")
-    return GalleryWeights(json.loads(metadata["shape"]), tensors, codes)
+    encoder = {name.removeprefix("encoder."): value for name, value in tensors.items() if "encoder." in name}
+    painter = {name: value for name, value in tensors.items() if "encoder." not in name}
+    return GalleryWeights(json.loads(metadata["shape"]), painter, codes, encoder, metadata["fingerprint"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,10 +19,11 @@ from impasto.engines import engine
 from impasto.errors import UsageError
 from impasto.job import Look
 from impasto.paint.colour import LUMA, keep_color
-from impasto.paint.sampling import image, pixels, scaled, working_copy
 from impasto.raster import Raster, quantise
 from impasto.raster.picture import bands, unit
+from impasto.raster.sampling import image, pixels, scaled, working_copy
 from impasto.runtime import cores
+from impasto.styles.sources import Attachment, StyleSource, sources
 
 Progress = Callable[[float, str], None]
 
@@ -42,6 +43,7 @@ class Painting:
     device: str
     seconds: float
     """The painting alone: without decoding, encoding and the loading of weights."""
+    styles: tuple[StyleSource, ...]
 
 
 def work_size(width: int, height: int, scale: float) -> tuple[int, int]:
@@ -50,13 +52,14 @@ def work_size(width: int, height: int, scale: float) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def paint(raster: Raster, look: Look, progress: Progress) -> Painting:
+def paint(raster: Raster, look: Look, progress: Progress, attachments: Sequence[Attachment] = ()) -> Painting:
     """Paint a picture.
 
     Args:
         raster: the picture; its alpha comes back untouched, and pixels under alpha 0 too.
         look: what to paint with; strength 0 returns `raster` itself.
         progress: called with the fraction done and what is happening; raises `Cancelled` to stop.
+        attachments: pictures that the look's styles may refer to.
 
     Raises:
         UsageError: the look names no style.
@@ -68,14 +71,15 @@ def paint(raster: Raster, look: Look, progress: Progress) -> Painting:
     progress(0.0, "loading the network")
     painter = engine(look.engine)
     began = time.perf_counter()
-    painter.check(look)
+    styles = sources(look.style, attachments)
+    painter.check(styles)
     result = raster
     if look.strength > 0:
         progress(0.05, "painting")
         photo = working_copy(raster, *work_size(raster.width, raster.height, look.scale))
-        painted = painter.paint(photo, look, lambda: progress(0.1, "painting"))
+        painted = painter.paint(photo, styles, look, lambda: progress(0.1, "painting"))
         result = compose(raster, photo, painted, look, progress)
-    return Painting(result, painter.name, painter.device, time.perf_counter() - began)
+    return Painting(result, painter.name, painter.device, time.perf_counter() - began, styles)
 
 
 def compose(raster: Raster, photo: np.ndarray, painted: np.ndarray, look: Look, progress: Progress) -> Raster:

@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 from impasto.job import Look, StyleRef
 from impasto.models import gallery
 from impasto.paint import Progress, paint
-from impasto.paint.sampling import image, pixels, scaled
 from impasto.raster import Raster, quantise
+from impasto.raster.sampling import image, pixels, scaled
 
 CELL = 480
 """Width of a picture on the sheet, in pixels."""

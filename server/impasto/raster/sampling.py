@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyvips
 
-from impasto.raster import Raster
+from impasto.raster.picture import Raster
 
 KERNEL = "cubic"
 """Lanczos is a little sharper, but rings beside the hard edges that a painting is full of."""
@@ -34,6 +34,11 @@ def scaled(source: pyvips.Image, width: int, height: int, kernel: str = KERNEL) 
 def pixels(source: pyvips.Image) -> np.ndarray:
     """(H, W, C) array of the image's own type."""
     return source.numpy().reshape(source.height, source.width, source.bands)
+
+
+def resized(array: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(H, W, C) pixels at `width` x `height`."""
+    return pixels(scaled(image(array), width, height))
 
 
 def working_copy(raster: Raster, width: int, height: int) -> np.ndarray:

@@ -1,0 +1,72 @@
+"""Adaptive instance normalisation (Huang & Belongie 2017) with the published decoder."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from impasto.engines import Check, Progress, pictures
+from impasto.job import Look
+from impasto.models.store import require
+from impasto.styles.sources import StyleSource
+
+LARGEST = 1280 * 720
+"""Pixels; a larger picture is painted at this area, because the activations need 2 GB there."""
+
+STYLE_AREA = 512 * 512
+"""Pixels of a style picture, the size that the decoder was trained with."""
+
+
+class AdainEngine:
+    """Gives the features of the picture the mean and deviation of the style's, a blend by weights."""
+
+    name: ClassVar[str] = "adain"
+    weights: ClassVar[tuple[str, ...]] = ("vgg19-normalised", "adain-decoder")
+
+    def __init__(self) -> None:
+        self.device = pictures.torch_device(self.name)
+        vgg_file, decoder_file = (require(name) for name in self.weights)
+        from impasto.engines.vgg import Decoder, Vgg
+
+        self.vgg = Vgg(vgg_file, self.device)
+        self.decoder = Decoder(decoder_file, self.device)
+
+    def check(self, styles: tuple[StyleSource, ...]) -> None:
+        """See `impasto.engines.Engine.check`: it needs pictures."""
+        pictures.check_pictures(self.name, styles)
+
+    def paint(
+        self,
+        picture: np.ndarray,
+        styles: tuple[StyleSource, ...],
+        look: Look,
+        check: Check,
+        mask: np.ndarray | None = None,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """See `impasto.engines.Engine.paint`."""
+        import torch
+
+        from impasto.engines.vgg import statistics
+
+        self.check(styles)
+        report = progress or (lambda fraction, what: None)
+        height, width = picture.shape[:2]
+        small = pictures.within(picture, LARGEST)
+        region = None if mask is None else pictures.tensor(mask[:, :, None], self.device)
+        with torch.inference_mode():
+            content = self.vgg(pictures.tensor(small, self.device), "relu4_1", check)["relu4_1"]
+            report(0.3, "painting")
+            mean, deviation = statistics(content, region)
+            normal = (content - mean) / deviation
+            mixed = torch.zeros_like(content)
+            for number, style in enumerate(styles, start=1):
+                assert style.picture is not None
+                image = pictures.tensor(pictures.within(style.picture, STYLE_AREA), self.device)
+                mean, deviation = statistics(self.vgg(image, "relu4_1", check)["relu4_1"])
+                mixed += style.weight * (normal * deviation + mean)
+                report(0.3 + 0.3 * number / len(styles), "painting")
+            painted = self.decoder(mixed, check)[:, :, : small.shape[0], : small.shape[1]]
+            report(1.0, "painting")
+        return pictures.array(painted, height, width)

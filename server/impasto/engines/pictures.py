@@ -1,0 +1,62 @@
+"""What the engines that look at style pictures have in common."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from impasto.errors import ModelMissing, UsageError
+from impasto.raster.sampling import resized
+from impasto.runtime import graphics_device
+from impasto.styles.sources import StyleSource
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def torch_device(engine: str) -> str:
+    """Where torch computes.
+
+    Raises:
+        ModelMissing: torch is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise ModelMissing(f"The engine “{engine}” needs torch: pip install 'impasto[gpu]'.")
+    return graphics_device() or "cpu"
+
+
+def check_pictures(engine: str, styles: tuple[StyleSource, ...]) -> None:
+    """Raise `UsageError` for a style of which there is no picture."""
+    for style in styles:
+        if style.picture is None:
+            raise UsageError(
+                f"The engine “{engine}” paints after pictures, and of “{style.ref}” there is none; "
+                "name a picture file as the style."
+            )
+
+
+def within(picture: np.ndarray, area: int) -> np.ndarray:
+    """The picture, scaled down if it has more pixels than `area`: (h, w, C) float32."""
+    height, width = picture.shape[:2]
+    factor = math.sqrt(area / (height * width))
+    if factor >= 1:
+        return picture
+    return resized(picture, max(1, round(width * factor)), max(1, round(height * factor)))
+
+
+def tensor(array: np.ndarray, device: str) -> Tensor:
+    """(h, w, C) as a (1, C, h, w) tensor in channels_last."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32)).permute(2, 0, 1)[None].to(device)
+
+
+def array(image: Tensor, height: int, width: int) -> np.ndarray:
+    """(1, 3, h, w) as (height, width, 3) float32 in 0..1."""
+    result = np.ascontiguousarray(image[0].detach().permute(1, 2, 0).cpu().numpy())
+    if result.shape[:2] != (height, width):
+        result = resized(result, width, height)
+    return result.clip(0, 1)

@@ -1,0 +1,261 @@
+"""Weights beyond the bundled ones: what exists, what is here, and how it gets here.
+
+A file is under its name only when all its bytes are right; until then it is a `.part` file, from
+which a broken download goes on. Nothing is fetched unless somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from impasto.errors import ModelMissing, UsageError, did_you_mean
+
+Progress = Callable[[float, str], None]
+
+CHUNK = 1 << 20
+ATTEMPTS = 4
+"""Connections in a row that may bring nothing new before a download is given up."""
+
+TIMEOUT = 30.0
+"""Seconds without a byte."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """An entry of `registry.toml`; `file` is its name in the store, `size` is in bytes."""
+
+    name: str
+    title: str
+    file: str
+    addresses: tuple[str, ...]
+    size: int
+    sha256: str
+    licence: str
+
+    @property
+    def path(self) -> Path:
+        return directory() / self.file
+
+
+@cache
+def registry() -> tuple[Model, ...]:
+    text = (Path(__file__).parent / "registry.toml").read_text(encoding="utf-8")
+    return tuple(
+        Model(**entry | {"addresses": tuple(entry["addresses"])}) for entry in tomllib.loads(text)["model"]
+    )
+
+
+def directory() -> Path:
+    """Where models are kept: `IMPASTO_MODELS`, or the user's data directory."""
+    chosen = os.environ.get("IMPASTO_MODELS")
+    return Path(chosen) if chosen else data_directory() / "models"
+
+
+def data_directory() -> Path:
+    """The user's data directory of Impasto, by the custom of each platform."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "impasto"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Application Support/impasto"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "impasto"
+
+
+def find(name: str) -> Model:
+    """Raises `UsageError` for a name that the registry does not have."""
+    for model in registry():
+        if model.name == name:
+            return model
+    near = did_you_mean(name, [model.name for model in registry()])
+    raise UsageError(f"There is no model “{name}”{near}; “impasto models list” lists them all.")
+
+
+def installed(name: str) -> bool:
+    """Whether a file of the right size is there."""
+    model = find(name)
+    try:
+        return model.path.stat().st_size == model.size
+    except OSError:
+        return False
+
+
+def verify(name: str) -> bool:
+    """Whether the model is there and each of its bytes is right."""
+    model = find(name)
+    return installed(name) and digest(model.path) == model.sha256
+
+
+def require(name: str) -> Path:
+    """The file of a model, its bytes verified.
+
+    Raises:
+        ModelMissing: it is not there, or damaged; with the command that fetches it.
+    """
+    model = find(name)
+    command = f"“impasto models pull {name}”"
+    if not model.path.is_file():
+        size = f"{model.size / 1e6:.0f} MB"
+        raise ModelMissing(f"The model “{name}” is not installed; fetch it ({size}) with {command}.")
+    if not verify(name):
+        raise ModelMissing(f"“{model.path}” is damaged; fetch it again with {command}.")
+    return model.path
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def import_file(path: Path) -> Model:
+    """Copy a file that was fetched by other means into the store; its bytes tell which model it is.
+
+    Raises:
+        UsageError: it cannot be read, or is none of the registry's.
+    """
+    try:
+        found = digest(path)
+    except OSError as error:
+        raise UsageError(f"“{path}” cannot be read ({error.strerror}); check the path.") from None
+    for model in registry():
+        if model.sha256 == found:
+            part = _part(model)
+            with _writing(model):
+                shutil.copyfile(path, part)
+                _publish(model, part)
+            return model
+    raise UsageError(
+        f"“{path}” is none of the known models, or is damaged; “impasto models list” names them."
+    )
+
+
+def pull(name: str, progress: Progress) -> Path:
+    """Fetch a model, going on where an earlier attempt was broken off.
+
+    Args:
+        progress: called with the fraction done; may raise to stop, and the next call goes on there.
+
+    Raises:
+        ModelMissing: no address delivers the right bytes, or they cannot be stored.
+    """
+    model = find(name)
+    if verify(name):
+        return model.path
+    if mirror := os.environ.get("IMPASTO_MIRROR"):
+        source = Path(mirror) / model.file
+        if source.is_file() and import_file(source) == model:
+            return model.path
+    reason = ""
+    for address in model.addresses:
+        try:
+            with _writing(model):
+                _download(model, address, progress)
+            return model.path
+        except ModelMissing as error:
+            reason = str(error)
+    raise ModelMissing(reason)
+
+
+class _writing:  # noqa: N801
+    """Turns an error of the disk into a sentence; makes the folder."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def __enter__(self) -> None:
+        try:
+            directory().mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self.__exit__(type(error), error, None)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise ModelMissing(
+                f"“{self.model.path}” cannot be written ({error.strerror or error}); "
+                "choose another folder with IMPASTO_MODELS."
+            ) from None
+
+
+class _SecureRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+        _only_https(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _only_https(address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme != "https":
+        raise ModelMissing(f"“{parts.hostname}” does not offer this model by https; nothing was fetched.")
+
+
+def _part(model: Model) -> Path:
+    return directory() / f".{model.file}.part"
+
+
+def _publish(model: Model, part: Path) -> None:
+    """Give the whole file its name, if it is the right one; else remove it."""
+    if part.stat().st_size != model.size or digest(part) != model.sha256:
+        part.unlink()
+        raise ModelMissing(f"What came for “{model.name}” is not the known file; it was thrown away.")
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(model.path)
+
+
+def _download(model: Model, address: str, progress: Progress) -> None:
+    part = _part(model)
+    idle, reason = 0, ""
+    while idle < ATTEMPTS:
+        before = part.stat().st_size if part.exists() else 0
+        if before >= model.size:
+            break
+        try:
+            _receive(model, address, part, before, progress)
+        except urllib.error.HTTPError as error:
+            reason = f"{error.code} {error.reason}"
+            if error.code == 416:  # it has fewer bytes than we have
+                part.unlink(missing_ok=True)
+        except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError) as error:
+            reason = str(getattr(error, "reason", None) or error or "the connection broke")
+        idle = 0 if part.exists() and part.stat().st_size > before else idle + 1
+    if not part.exists() or part.stat().st_size < model.size:
+        host = urlsplit(address).hostname
+        raise ModelMissing(
+            f"“{model.name}” could not be fetched from {host} ({reason or 'the connection broke'}); "
+            f"“impasto models pull {model.name}” goes on where it stopped."
+        )
+    _publish(model, part)
+
+
+def _receive(model: Model, address: str, part: Path, start: int, progress: Progress) -> None:
+    """Append what one connection brings; a server that ignores the range begins anew."""
+    _only_https(address)
+    headers = {"User-Agent": "impasto"} | ({"Range": f"bytes={start}-"} if start else {})
+    opener = urllib.request.build_opener(_SecureRedirects)
+    with opener.open(urllib.request.Request(address, headers=headers), timeout=TIMEOUT) as response:
+        goes_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(
+            f"bytes {start}-"
+        )
+        done = start if goes_on else 0
+        with part.open("ab" if goes_on else "wb") as file:
+            while chunk := response.read1(CHUNK):
+                done += len(chunk)
+                if done > model.size:
+                    raise ModelMissing(_too_large(part, model))
+                file.write(chunk)
+                progress(done / model.size, "fetching")
+
+
+def _too_large(part: Path, model: Model) -> str:
+    part.write_bytes(b"")
+    return f"What came for “{model.name}” is larger than the known file; it was thrown away."
