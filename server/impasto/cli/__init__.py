@@ -15,6 +15,8 @@ COMMANDS = {
     "stylize": "paint pictures",
     "watch": "paint what is dropped into folders",
     "styles": "list the styles of the gallery",
+    "models": "list, fetch and verify the weights that some engines need",
+    "plugins": "put Impasto into GIMP, or take it out",
     "serve": "run the daemon that keeps the networks warm",
     "status": "show what the daemon is doing",
     "stop": "stop the daemon",

@@ -1,1 +1,1 @@
-"""Styles: what a look names, found in the gallery, among the pictures that came along, or among the user's own."""
+"""Styles that a look names: the gallery's, pictures that came along, and the user's own."""
