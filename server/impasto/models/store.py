@@ -187,7 +187,7 @@ class _writing:  # noqa: N801
 
 
 class _SecureRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
         _only_https(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
