@@ -17,7 +17,6 @@ COMMANDS = {
     "styles": "list the styles of the gallery",
     "models": "list, fetch and verify the weights that some engines need",
     "plugins": "put Impasto into GIMP, or take it out",
-    "models": "list, fetch and verify the weights that some engines need",
     "serve": "run the daemon that keeps the networks warm",
     "status": "show what the daemon is doing",
     "stop": "stop the daemon",
