@@ -1,0 +1,58 @@
+"""Talk with the daemon: from bytes to painted bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pixels import Layout, job
+from texts import _
+
+Attachments = list[tuple[dict[str, Any], bytes]]
+
+
+def sandboxed() -> bool:
+    """Whether GIMP runs in a Flatpak: a daemon started there would live in the sandbox."""
+    return Path("/.flatpak-info").exists()
+
+
+def open_client() -> Any:
+    """A connection to the daemon; starts one where that makes sense.
+
+    Raises:
+        client.ClientError: with a sentence for the user.
+    """
+    from client import NoDaemon, connect
+
+    if not sandboxed():
+        return connect()
+    try:
+        return connect(start=False)
+    except NoDaemon:
+        raise NoDaemon(
+            _(
+                "No Impasto daemon is running, and a Flatpak cannot start one;"
+                " run “impasto serve --detach” in a terminal."
+            )
+        ) from None
+
+
+def paint(
+    look: dict[str, Any],
+    layout: Layout,
+    width: int,
+    height: int,
+    pixels: bytes,
+    progress: Callable[[float, str], object],
+    attachments: Attachments,
+) -> memoryview:
+    """Have pixels painted; blocks. The job ends when this process does.
+
+    Raises:
+        client.ClientError: with a sentence for the user.
+    """
+    with open_client() as client:
+        more = {"attachments": attachments} if attachments else {}
+        _meta, data = client.run(job(look), layout.meta(width, height), pixels, progress, **more)
+    return data

@@ -1,0 +1,14 @@
+"""The plug-in's texts, through gettext."""
+
+from __future__ import annotations
+
+import gettext
+from pathlib import Path
+from typing import Any
+
+_ = gettext.translation("impasto", Path(__file__).with_name("locale"), fallback=True).gettext
+
+
+def fill(text: str, item: Any) -> str:
+    """`text` with the name of an image, layer or file for {name}."""
+    return text.format(name=item if isinstance(item, str) else item.get_name())

@@ -1,0 +1,113 @@
+"""What of the GIMP plug-in needs no GIMP, and its installation."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from impasto import cli, installer
+from impasto.cli import plugins
+from impasto.errors import UsageError
+from impasto.installer import gimp
+from impasto.job import Job
+
+
+@pytest.fixture(scope="module")
+def pixels() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gimp_pixels", gimp.sources() / "pixels.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gimp_pixels"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("precision", "gray", "alpha", "babl"),
+    [
+        ("u8-non-linear", False, False, "R'G'B' u8"),
+        ("u8-perceptual", True, False, "Y' u8"),
+        ("u8-linear", False, True, "R'G'B'A u16"),
+        ("u16-linear", True, True, "Y'A u16"),
+        ("u32-non-linear", False, False, "R'G'B' float"),
+        ("half-linear", False, True, "R'G'B'A float"),
+        ("double-linear", True, False, "Y' float"),
+    ],
+)
+def test_a_layout_loses_nothing(
+    pixels: ModuleType, precision: str, gray: bool, alpha: bool, babl: str
+) -> None:
+    assert pixels.layout(precision, gray, alpha).babl == babl
+
+
+def test_a_wide_gamut_travels_as_floats(pixels: ModuleType) -> None:
+    assert pixels.layout("u8-non-linear", False, False, srgb=False).dtype == "float32"
+
+
+def test_boxes(pixels: ModuleType) -> None:
+    box = pixels.Box(-5, 2, 10, 10)
+    assert box.common(pixels.Box(0, 0, 3, 4)) == (0, 2, 3, 2)
+    assert box.common(pixels.Box(5, 0, 3, 40)) is None
+
+
+def test_a_job_is_one_that_the_daemon_takes(pixels: ModuleType) -> None:
+    styles = pixels.styles(" scream:2 , great-wave")
+    assert styles == [{"ref": "scream", "weight": 2.0}, {"ref": "great-wave", "weight": 1.0}]
+    assert len(Job.from_json(pixels.job({"style": styles, "strength": 0.5})).look.style) == 2
+    assert pixels.styles("") == []
+
+
+def test_install_status_uninstall(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["gimp", "--profile", str(tmp_path)]
+    target = tmp_path / "plug-ins" / "impasto"
+    assert cli.main(["plugins", "status", *words]) == 0
+    assert "not installed" in capsys.readouterr().out
+    for _again in range(2):
+        assert cli.main(["plugins", "install", *words]) == 0
+    assert os.access(target / "impasto.py", os.X_OK)
+    assert (target / "rpyc" / "LICENSE").is_file()
+    assert json.loads((target / "client" / "command.json").read_text())[1:] == ["-m", "impasto", "serve"]
+    cli.main(["plugins", "status", *words])
+    assert "GIMP will see it" in capsys.readouterr().out
+    (target / "impasto.py").chmod(0o644)
+    cli.main(["plugins", "status", *words])
+    assert "not executable" in capsys.readouterr().out
+    (target / "mine.txt").write_text("stays")
+    assert cli.main(["plugins", "uninstall", *words]) == 0
+    assert [path.name for path in target.rglob("*")] == ["mine.txt"]
+    assert cli.main(["plugins", "install", *words]) == 2
+
+
+def test_a_manifest_leads_nowhere_else(tmp_path: Path) -> None:
+    target, other = tmp_path / "impasto", tmp_path / "precious"
+    target.mkdir()
+    other.write_text("x")
+    (target / installer.MANIFEST).write_text(json.dumps({"version": "1", "files": {"../precious": ""}}))
+    assert installer.uninstall(target)
+    assert other.exists()
+
+
+def test_the_vendored_client_needs_nothing_installed(tmp_path: Path) -> None:
+    installer.install(gimp.sources(), tmp_path / "impasto")
+    code = "import client; from client import wire; print(client.PROTOCOL)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", code],
+        cwd=tmp_path / "impasto",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_profile_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gimp, "profiles", list)
+    with pytest.raises(UsageError, match="start GIMP once"):
+        plugins.run(plugins.argparse.Namespace(action="status", host="gimp", profile=None))
