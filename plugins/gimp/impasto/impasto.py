@@ -113,7 +113,9 @@ def stylize(procedure: Any, mode: Any, image: Any, drawables: list[Any], config:
 
     width, height = source.box.width, source.box.height
     data = painter.paint(look, source.layout, width, height, source.pixels, progress, attachments)
-    layers.place(image, layer, source, data, remembered(config, look), label(config) or title(look))
+    called = label(config) or title(look)
+    piece = layers.Piece(called, source.box, source.layout, data, source.selection, remembered(config, look))
+    layers.place(image, layer, [piece])
     Gimp.progress_end()
     return True
 

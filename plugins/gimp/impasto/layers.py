@@ -27,7 +27,7 @@ class Source(NamedTuple):
     Attributes:
         box: the layer in the image.
         selection: (format, bytes) of the mask in the layer's box, or None for all of it.
-        profile: of the image as it was read.
+        pixels: in `layout`.
     """
 
     box: Box
@@ -97,20 +97,35 @@ def read_selection(image: Gimp.Image, layer: Gimp.Layer, box: Box) -> tuple[str,
     return kind, image.get_selection().get_buffer().get(rectangle, 1.0, kind, Gegl.AbyssPolicy.NONE)
 
 
-def place(
-    image: Gimp.Image, layer: Gimp.Layer, source: Source, data: Any, look: dict[str, Any], name: str
-) -> None:
-    """Put a painting above its layer: a group, in it the painting with its mask; one undo step.
+class Piece(NamedTuple):
+    """One layer of a result.
+
+    Attributes:
+        box: where it lies in the image.
+        data: its pixels in `layout`.
+        mask: (format, bytes) of its layer mask, in its box; None shows all of it.
+        remembered: what its parasite keeps.
+    """
+
+    name: str
+    box: Box
+    layout: Layout
+    data: Any
+    mask: tuple[str, bytes] | None
+    remembered: dict[str, Any]
+
+
+def place(image: Gimp.Image, layer: Gimp.Layer, pieces: list[Piece]) -> None:
+    """Put a painting above its layer: a group of layers, from bottom to top; one undo step.
 
     It lands where the layer was when it was read, even if that has moved or gone.
 
     Raises:
-        Trouble: the image has gone, or the painting is not as large as what was read.
+        Trouble: the image has gone, or a piece is not as large as its box.
     """
-    box, own = source.box, source.layout
     if not image.is_valid():
         raise Trouble(_("The image was closed while Impasto painted it; open it and paint again."))
-    if len(data) != own.size(box.width, box.height):
+    if any(len(piece.data) != piece.layout.size(piece.box.width, piece.box.height) for piece in pieces):
         raise Trouble(_("The daemon sent a painting of another size; update Impasto and the plug-in."))
     there = layer.is_valid() and layer.get_image() == image
     parent, position = (layer.get_parent(), image.get_item_position(layer)) if there else (None, 0)
@@ -118,29 +133,28 @@ def place(
     try:
         group = Gimp.GroupLayer.new(image, "Impasto")
         image.insert_layer(group, parent, position)
-        gray = own.channels < 3
-        painting = Gimp.Layer.new(
-            image,
-            name,
-            box.width,
-            box.height,
-            Gimp.ImageType.GRAYA_IMAGE if gray else Gimp.ImageType.RGBA_IMAGE,
-            100.0,
-            Gimp.LayerMode.NORMAL,
-        )
-        image.insert_layer(painting, group, 0)
-        painting.set_offsets(box.x, box.y)
-        write(painting, box, own.babl, data)
-        mask = painting.create_mask(Gimp.AddMaskType.WHITE)
-        painting.add_mask(mask)
-        if source.selection:
-            write(mask, box, *source.selection)
-        text = json.dumps(look, ensure_ascii=False).encode()
-        painting.attach_parasite(Gimp.Parasite.new(PARASITE, KEPT, list(text)))
-        painting.set_edit_mask(False)
+        for piece in pieces:
+            place_piece(image, group, piece)
     finally:
         image.undo_group_end()
     Gimp.displays_flush()
+
+
+def place_piece(image: Gimp.Image, group: Gimp.Layer, piece: Piece) -> None:
+    """Insert a piece at the top of a group."""
+    box, own = piece.box, piece.layout
+    kind = Gimp.ImageType.GRAYA_IMAGE if own.channels < 3 else Gimp.ImageType.RGBA_IMAGE
+    painting = Gimp.Layer.new(image, piece.name, box.width, box.height, kind, 100.0, Gimp.LayerMode.NORMAL)
+    image.insert_layer(painting, group, 0)
+    painting.set_offsets(box.x, box.y)
+    write(painting, box, own.babl, piece.data)
+    mask = painting.create_mask(Gimp.AddMaskType.WHITE)
+    painting.add_mask(mask)
+    if piece.mask:
+        write(mask, box, *piece.mask)
+    text = json.dumps(piece.remembered, ensure_ascii=False).encode()
+    painting.attach_parasite(Gimp.Parasite.new(PARASITE, KEPT, list(text)))
+    painting.set_edit_mask(False)
 
 
 def write(drawable: Gimp.Drawable, box: Box, form: str, data: Any) -> None:
