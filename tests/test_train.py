@@ -46,10 +46,12 @@ def run(script: str, *arguments: object) -> None:
 
 
 def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
+    data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path)
+    run("encoder.py", *data, "--steps", 1, "--batch", 1, "--crop", 64)
     minutes, steps = 0.001, []
     for _ in range(2):
-        options = ("--crop", 64, "--batch", 1, "--style-size", 64, "--minutes", minutes)
-        run("gallery.py", "--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path, *options)
+        sizes = ("--crop", 64, "--style-size", 64, "--style-crop", 64, "--style-crops", 1)
+        run("gallery.py", *data, *sizes, "--batch", 2, "--minutes", minutes)
         saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
         steps.append(saved["step"])
         minutes = saved["spent"] / 60 + 0.001
@@ -58,6 +60,7 @@ def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
         assert sheet.height == (len(gallery.styles()) + 1) * 384
     run("export.py", tmp_path / "checkpoint.pt", "--output", tmp_path / "gallery.safetensors")
     loaded = gallery.load(tmp_path / "gallery.safetensors")
+    assert "level3.1.weight" in loaded.encoder
     assert loaded.codes.shape == (len(gallery.styles()), Shape(**loaded.shape).code_length)
 
 

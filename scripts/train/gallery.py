@@ -48,6 +48,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--content-weight", type=float, default=1.0)
     parser.add_argument("--tv-weight", type=float, default=5.0)
     parser.add_argument("--lattice-weight", type=float, default=1.5)
+    parser.add_argument("--style-crop", type=int, default=448, help="side of the encoder's style pictures")
+    parser.add_argument("--style-crops", type=int, default=9, help="crops of each painting for the encoder")
     parser.add_argument("--window", type=int, default=144, help="side of what the loss sees at full size")
     parser.add_argument("--predicted", type=float, default=0.5, help="share painted with predicted codes")
     parser.add_argument("--frozen", action="store_true", help="train only codes and encoder, not the painter")
@@ -141,7 +143,15 @@ def main() -> None:
         learned = torch.load(options.run / "encoder.pt", weights_only=True, map_location=device)
         encoder.load_state_dict({k: v for k, v in learned.items() if "level" in k}, strict=False)
     other = photographs.large + photographs.small[:: max(1, len(photographs.small) // 80)]
-    bank = StyleBank(options.run / "styles.pt", vgg, paintings, other, options.seed)
+    bank = StyleBank(
+        options.run / "styles.pt",
+        vgg,
+        paintings,
+        other,
+        options.style_crops,
+        options.style_crop,
+        options.seed,
+    )
     body = [parameter for parameter in painter.parameters() if parameter is not painter.codes]
     for parameter in body if options.frozen else ():
         parameter.requires_grad_(False)

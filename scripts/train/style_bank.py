@@ -16,12 +16,6 @@ from torch import Tensor
 from perception import Vgg, gram, pyramid
 from pictures import shorter_side, to_tensor
 
-SIDE = 448
-"""Side in pixels of a style picture as the loss network sees it; the encoder sees half of it."""
-
-CROPS = 9
-"""Crops of each painting; of a photograph it is one."""
-
 
 def recoloured(image: Tensor, chance: random.Random) -> Tensor:
     """Channels in another order, other contrast and brightness, at times nearly gray: (3, H, W)."""
@@ -38,28 +32,40 @@ def recoloured(image: Tensor, chance: random.Random) -> Tensor:
     return image.clamp(0, 1)
 
 
-def random_crop(picture: Image.Image, chance: random.Random) -> Tensor:
+def random_crop(picture: Image.Image, size: int, chance: random.Random) -> Tensor:
     shortest = min(picture.size)
     side = round(shortest * chance.uniform(0.55, 1.0))
     left = chance.randint(0, picture.width - side)
     top = chance.randint(0, picture.height - side)
     box = (left, top, left + side, top + side)
-    return to_tensor(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box))
+    return to_tensor(picture.resize((size, size), Image.Resampling.LANCZOS, box))
 
 
 class StyleBank:
     """Style pictures (uint8) and their Gram matrices (float16), computed once and kept in a file."""
 
     def __init__(
-        self, file: Path, vgg: Vgg, paintings: list[Path], photographs: list[Path], seed: int
+        self,
+        file: Path,
+        vgg: Vgg,
+        paintings: list[Path],
+        photographs: list[Path],
+        crops: int,
+        size: int,
+        seed: int,
     ) -> None:
+        """
+        Args:
+            crops: of each painting; of a photograph it is one.
+            size: side in pixels of a crop as the loss network sees it; the encoder sees half of it.
+        """
         if not file.exists():
             chance = random.Random(seed)
-            crops = [crop for path in paintings for crop in self._crops(path, CROPS, chance)]
-            crops += [crop for path in photographs for crop in self._crops(path, 1, chance)]
+            cut = [crop for path in paintings for crop in self._crops(path, crops, size, chance)]
+            cut += [crop for path in photographs for crop in self._crops(path, 1, size, chance)]
             pictures, grams = [], {}
             with torch.no_grad():
-                for crop in crops:
+                for crop in cut:
                     image = crop[None].contiguous(memory_format=torch.channels_last)
                     for name, features in pyramid(vgg, image).items():
                         grams.setdefault(name, []).append(gram(features)[0].half())
@@ -72,14 +78,14 @@ class StyleBank:
         self.grams: dict[str, Tensor] = saved["grams"]
 
     @staticmethod
-    def _crops(path: Path, count: int, chance: random.Random) -> list[Tensor]:
+    def _crops(path: Path, count: int, size: int, chance: random.Random) -> list[Tensor]:
         with Image.open(path) as picture:
-            rgb = shorter_side(picture.convert("RGB"), 900 if count > 1 else SIDE)
-        crops = [random_crop(rgb, chance) for _ in range(count)]
+            rgb = shorter_side(picture.convert("RGB"), 2 * size if count > 1 else size)
+        crops = [random_crop(rgb, size, chance) for _ in range(count)]
         return [recoloured(crop, chance) if index % 2 else crop for index, crop in enumerate(crops)]
 
     def sample(self, count: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Pictures (count, 3, SIDE / 2, SIDE / 2) in 0..1, mirrored at random, and their Gram matrices."""
+        """Pictures (count, 3, size / 2, size / 2) in 0..1, mirrored at random, and their Gram matrices."""
         which = torch.randint(len(self.pictures), (count,))
         pictures = self.pictures[which].float() / 255
         flipped = torch.where(torch.rand(count, 1, 1, 1) < 0.5, pictures.flip(3), pictures)
