@@ -48,7 +48,7 @@ STRANGERS = {
 """Rooms that must not know another one although it comes before them."""
 
 HEAVY = {"torch", "torchvision", "segment_anything"}
-WITH_TORCH = {"impasto.runtime.torch_executor"}
+WITH_TORCH = {"impasto.runtime.torch_executor", "impasto.engines.vgg", "impasto.engines.descent"}
 """Modules that import torch at their top, and are imported by others only where torch is wanted."""
 
 

@@ -17,7 +17,7 @@ from impasto.errors import JobError, did_you_mean
 
 VERSION = 1
 FORMATS = ("jpeg", "png", "tiff", "webp", "avif")
-ENGINES = ("auto", "gallery")
+ENGINES = ("auto", "gallery", "adain", "optimise")
 
 
 def _checked(cls: type, data: Any, where: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ COMMANDS = {
     "stylize": "paint pictures",
     "watch": "paint what is dropped into folders",
     "styles": "list the styles of the gallery",
+    "engines": "list the techniques, and what each needs",
     "models": "list, fetch and verify the weights that some engines need",
     "plugins": "put Impasto into GIMP, or take it out",
     "serve": "run the daemon that keeps the networks warm",

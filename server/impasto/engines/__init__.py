@@ -17,7 +17,11 @@ Progress = Callable[[float, str], None]
 Check = Callable[[], None]
 """Called every few hundredths of a second; raises `Cancelled` to stop."""
 
-ENGINES = {"gallery": "impasto.engines.gallery:GalleryEngine"}
+ENGINES = {
+    "gallery": "impasto.engines.gallery:GalleryEngine",
+    "adain": "impasto.engines.adain:AdainEngine",
+    "optimise": "impasto.engines.optimise:OptimiseEngine",
+}
 
 
 class Engine(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -67,14 +67,14 @@ class OptimiseEngine:
             photo = np.clip(pictures.within(whole, pixels), 0, 1)
             content = pictures.tensor(photo, self.device)
             target = self.vgg(content, CONTENT_LAYER, check)[CONTENT_LAYER]
-            grams = {layer: 0.0 for layer in STYLE_LAYERS}
+            grams: dict[str, Any] = dict.fromkeys(STYLE_LAYERS, 0.0)
             for style in styles:
                 assert style.picture is not None
                 near = pictures.tensor(pictures.within(style.picture, pixels), self.device)
                 for layer, features in self.vgg(near, STYLE_LAYERS[-1], check).items():
                     grams[layer] = grams[layer] + style.weight * gram(features)
 
-            def loss(x, target=target, grams=grams):  # type: ignore[no-untyped-def]
+            def loss(x: Any, target: Any = target, grams: dict[str, Any] = grams) -> Any:
                 features = self.vgg(x, STYLE_LAYERS[-1], check)
                 style = sum(relative(gram(features[name], region), grams[name]) for name in STYLE_LAYERS)
                 return (
@@ -84,7 +84,7 @@ class OptimiseEngine:
                 )
 
             if image is not None:
-                grown = pictures.array(image, *image.shape[2:])
+                grown = pictures.array(image, image.shape[2], image.shape[3])
                 content = pictures.tensor(
                     resized(grown, photo.shape[1], photo.shape[0]).clip(0, 1), self.device
                 )
@@ -97,12 +97,12 @@ class OptimiseEngine:
         return pictures.array(image, height, width)
 
 
-def relative(x, target):  # type: ignore[no-untyped-def]
+def relative(x: Any, target: Any) -> Any:
     """Squared distance, divided by the target's energy."""
     return (x - target).square().sum() / (target.square().sum() + 1e-12)
 
 
-def variation(x):  # type: ignore[no-untyped-def]
+def variation(x: Any) -> Any:
     """Mean squared difference of neighbours in (1, 3, H, W)."""
     down = (x[:, :, 1:] - x[:, :, :-1]).square().sum()
     across = (x[:, :, :, 1:] - x[:, :, :, :-1]).square().sum()

@@ -103,7 +103,7 @@ def coverage(mask: Tensor | None, like: Tensor) -> Tensor:
     ones = torch.ones_like(like[:, :1])
     if mask is None:
         return ones
-    small = F.adaptive_avg_pool2d((mask > 0).to(like.dtype), like.shape[2:])
+    small = F.adaptive_avg_pool2d((mask > 0).to(like.dtype), (like.shape[2], like.shape[3]))
     return small if small.sum() >= 1 else ones
 
 

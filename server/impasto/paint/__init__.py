@@ -77,7 +77,17 @@ def paint(raster: Raster, look: Look, progress: Progress, attachments: Sequence[
     if look.strength > 0:
         progress(0.05, "painting")
         photo = working_copy(raster, *work_size(raster.width, raster.height, look.scale))
-        painted = painter.paint(photo, styles, look, lambda: progress(0.1, "painting"))
+        reached = 0.1
+
+        def advance(fraction: float, what: str) -> None:
+            nonlocal reached
+            reached = 0.1 + 0.7 * fraction
+            progress(reached, what)
+
+        def check() -> None:
+            progress(reached, "painting")
+
+        painted = painter.paint(photo, styles, look, check, progress=advance)
         result = compose(raster, photo, painted, look, progress)
     return Painting(result, painter.name, painter.device, time.perf_counter() - began, styles)
 
