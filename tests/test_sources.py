@@ -171,3 +171,17 @@ def test_the_command_line_paints_in_a_picture_and_saves_it_as_a_style(tmp_path: 
     assert np.abs(codes[0] - codes[1]).mean() < 2  # the file holds the code in float16
     impasto("styles", "--forget", "wall")
     assert "wall" not in [style["name"] for style in json.loads(impasto("styles", "--json"))]
+
+
+def test_every_style_of_the_catalogue_has_a_thumbnail(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from impasto.daemon.catalogue import catalogue, thumbnail
+
+    monkeypatch.setenv("IMPASTO_STYLES", str(tmp_path))
+    styles = catalogue()["styles"]
+    assert len(styles) == len(gallery.names()) >= 32
+    for style in styles:
+        picture = decode(thumbnail(style["name"]), style["name"])
+        assert (picture.width, picture.height) == (128, 128)
+    assert thumbnail("no such style") == b""
