@@ -164,9 +164,9 @@ class Impasto(krita.Extension):
 
     def createActions(self, window: Any) -> None:  # noqa: N802 - Krita calls it so
         action = window.createAction("impasto_show", "Impasto…", "filter")
-        action.triggered.connect(lambda: self._show())
+        action.triggered.connect(self._show)
 
-    def _show(self) -> None:
+    def _show(self, _: bool = False) -> None:
         for docker in Krita.instance().dockers():
             if docker.objectName() == "impasto":
                 docker.setVisible(True)
