@@ -11,8 +11,8 @@ import pytest
 from impasto.errors import Cancelled, UsageError
 from impasto.job import Look, StyleRef
 from impasto.paint import WORK_PIXELS, paint, work_size
-from impasto.raster.sampling import fill
 from impasto.raster import Raster
+from impasto.raster.sampling import fill
 
 WAVE = Look(style=(StyleRef("great-wave"),))
 
