@@ -5,16 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from impasto.engines import Check
 from impasto.engines.gallery import GalleryEngine
 from impasto.engines.painter import INPUTS, Shape, forward
 from impasto.errors import Cancelled, ModelMissing, UnknownStyle, UsageError
 from impasto.job import Look, StyleRef
 from impasto.models import gallery
 from impasto.runtime import executor
+from impasto.styles.sources import sources
 
 
-def look(*styles: StyleRef) -> Look:
-    return Look(style=styles)
+def nothing() -> None:
+    pass
+
+
+def painted_by(
+    engine: GalleryEngine, picture: np.ndarray, *styles: StyleRef, check: Check = nothing
+) -> np.ndarray:
+    return engine.paint(picture, sources(styles), Look(), check)
 
 
 def photo(height: int = 120, width: int = 160, seed: int = 0) -> np.ndarray:
@@ -75,7 +83,7 @@ def test_missing_package_is_named_with_the_line_to_type(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 8), (40, 3000), (129, 65)])
 def test_any_size_is_painted_at_its_own_size(engine: GalleryEngine, size: tuple[int, int]) -> None:
-    painted = engine.paint(photo(*size), look(StyleRef("great-wave")), lambda: None)
+    painted = painted_by(engine, photo(*size), StyleRef("great-wave"))
     assert painted.shape == (*size, 3)
     assert np.isfinite(painted).all()
     assert 0 <= painted.min() <= painted.max() <= 1
@@ -85,35 +93,38 @@ def test_strips_paint_what_the_whole_picture_shows(
     engine: GalleryEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = photo(420, 300)
-    whole = engine.paint(picture, look(StyleRef("kiss")), lambda: None)
+    whole = painted_by(engine, picture, StyleRef("kiss"))
     monkeypatch.setattr("impasto.engines.gallery.WHOLE_PIXELS", 0)
     monkeypatch.setattr("impasto.engines.strips.STRIP_PIXELS", 64 * 348)
-    strips = engine.paint(picture, look(StyleRef("kiss")), lambda: None)
+    strips = painted_by(engine, picture, StyleRef("kiss"))
     assert np.abs(strips - whole).mean() * 255 < 0.5
     steps = np.abs(np.diff(strips - whole, axis=0)).mean((1, 2)) * 255
     assert steps.max() < 1  # a seam would stand out among the rows
 
 
 def test_same_job_same_bytes(engine: GalleryEngine) -> None:
-    first, second = (engine.paint(photo(), look(StyleRef("scream")), lambda: None) for _ in range(2))
+    first, second = (painted_by(engine, photo(), StyleRef("scream")) for _ in range(2))
     assert (first == second).all()
 
 
 def test_styles_differ_and_blends_lie_between(engine: GalleryEngine) -> None:
     a, b = StyleRef("great-wave"), StyleRef("scream")
-    half = engine.mix((StyleRef("great-wave", 2), StyleRef("scream", 2)))
-    assert half == pytest.approx((engine.mix((a,)) + engine.mix((b,))) / 2)
-    one, other = (engine.paint(photo(), look(style), lambda: None) for style in (a, b))
-    mixed = engine.paint(photo(), look(a, b), lambda: None)
+    half, one, other = (
+        engine.mix(sources(styles), nothing)
+        for styles in ((StyleRef("great-wave", 2), StyleRef("scream", 2)), (a,), (b,))
+    )
+    assert half == pytest.approx((one + other) / 2)
+    one, other = (painted_by(engine, photo(), style) for style in (a, b))
+    mixed = painted_by(engine, photo(), a, b)
     apart = np.abs(one - other).mean()
     assert apart > 0.03
     assert np.abs(mixed - one).mean() < apart
     assert np.abs(mixed - other).mean() < apart
 
 
-def test_unknown_style_names_the_nearest(engine: GalleryEngine) -> None:
+def test_unknown_style_names_the_nearest() -> None:
     with pytest.raises(UnknownStyle, match="great-wave"):
-        engine.check(look(StyleRef("great-wav")))
+        sources((StyleRef("great-wav"),))
 
 
 def test_cancel_stops_the_network(engine: GalleryEngine) -> None:
@@ -121,8 +132,8 @@ def test_cancel_stops_the_network(engine: GalleryEngine) -> None:
         raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        engine.paint(photo(1500, 1500), look(StyleRef("great-wave")), stop)
-    engine.paint(photo(), look(StyleRef("great-wave")), lambda: None)
+        painted_by(engine, photo(1500, 1500), StyleRef("great-wave"), check=stop)
+    painted_by(engine, photo(), StyleRef("great-wave"))
 
 
 def test_folded_convolution_equals_resize_convolution() -> None:
