@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pixels import Layout, job
+from layers import Source
 from texts import _
 
 Attachments = list[tuple[dict[str, Any], bytes]]
@@ -39,20 +39,13 @@ def open_client() -> Any:
 
 
 def paint(
-    look: dict[str, Any],
-    layout: Layout,
-    width: int,
-    height: int,
-    pixels: bytes,
-    progress: Callable[[float, str], object],
-    attachments: Attachments,
-) -> memoryview:
-    """Have pixels painted; blocks. The job ends when this process does.
+    job: str, source: Source, progress: Callable[[float, str], object], attachments: Attachments
+) -> tuple[dict[str, Any], memoryview]:
+    """Have what was read painted; blocks. The job ends when this process does.
 
     Raises:
         client.ClientError: with a sentence for the user.
     """
     with open_client() as client:
-        more = {"attachments": attachments} if attachments else {}
-        _meta, data = client.run(job(look), layout.meta(width, height), pixels, progress, **more)
-    return data
+        meta = source.layout.meta(source.box.width, source.box.height)
+        return client.run(job, meta, source.pixels, progress, attachments=attachments)

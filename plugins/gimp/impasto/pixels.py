@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 MODELS = {1: "Y'", 2: "Y'A", 3: "R'G'B'", 4: "R'G'B'A"}
@@ -61,30 +60,8 @@ def layout(precision: str, gray: bool, alpha: bool, srgb: bool = True) -> Layout
             wider gamut's colours, which lie outside 0..1 there.
     """
     depth, _, curve = precision.partition("-")
-    if not srgb or depth not in ("u8", "u16"):
+    if not srgb or depth not in ("u8", "u16") or (depth, curve) == ("u16", "linear"):
         dtype = "float32"
-    else:  # eight linear bits are more than eight perceptual ones in the dark
+    else:  # linear bits are more than as many perceptual ones
         dtype = "uint8" if depth == "u8" and curve != "linear" else "uint16"
     return Layout((1 if gray else 3) + alpha, dtype)
-
-
-def styles(text: str) -> list[dict[str, Any]]:
-    """Read “scream” or “scream:2, great-wave:1”: names and weights. Empty when there is none."""
-    found: list[dict[str, Any]] = []
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, colon, weight = part.rpartition(":")
-        try:
-            found.append({"ref": name, "weight": float(weight)} if colon else {"ref": part, "weight": 1.0})
-        except ValueError:
-            found.append({"ref": part, "weight": 1.0})
-    return found
-
-
-def job(look: dict[str, Any]) -> str:
-    """The daemon's description of a job."""
-    return json.dumps({"version": 1, "look": look}, ensure_ascii=False)
-
-
-def title(look: dict[str, Any]) -> str:
-    """What the new layer is called."""
-    return " + ".join(str(style["ref"]) for style in look["style"])
