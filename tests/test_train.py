@@ -57,7 +57,7 @@ def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
         minutes = saved["spent"] / 60 + 0.001
     assert steps == [1, 2]
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.height == (len(gallery.styles()) + 1) * 384
+        assert sheet.height == (len(gallery.styles()) + 1) * 64
     run("export.py", tmp_path / "checkpoint.pt", "--output", tmp_path / "gallery.safetensors")
     loaded = gallery.load(tmp_path / "gallery.safetensors")
     assert "level3.1.weight" in loaded.encoder

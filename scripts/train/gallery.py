@@ -124,7 +124,7 @@ def main() -> None:
     held_out = {path.name for path in EXAMPLES.glob("*.jpg")}
     held_out |= {path.name for path in sorted(small.glob("*.jpg"))[:: options.hold_out]}
     photographs = Photographs(small, large, held_out, options.seed)
-    samples = photographs.batch(3, 384).to(device)
+    samples = photographs.batch(3, min(384, options.style_size)).to(device)
 
     painter = TorchPainter(Shape(), len(styles)).to(device)
     encoder = TorchEncoder(painter.codes[0].detach()).to(device)
