@@ -198,6 +198,7 @@ def test_the_methods_are_these_and_no_more() -> None:
     assert sorted(Session(unused, unused, unused, unused, unused).methods()) == [
         "begin",
         "cancel",
+        "catalogue",
         "outcome",
         "pull",
         "push",
@@ -205,6 +206,7 @@ def test_the_methods_are_these_and_no_more() -> None:
         "start",
         "status",
         "stop",
+        "thumbnail",
         "wait",
     ]
 

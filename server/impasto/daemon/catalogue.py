@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from impasto import __version__
@@ -29,7 +28,6 @@ def catalogue() -> dict[str, Any]:
     return {"version": __version__, "styles": [*styles, *(blank | style for style in kept)]}
 
 
-@cache
 def thumbnail(style: str) -> bytes:
     """A JPEG picture of 128 x 128 pixels, or nothing for a style that has none."""
     if style in gallery.names():
