@@ -194,7 +194,7 @@ def check_parcel(meta_json: str, size: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise JobError("The description of the picture is not valid JSON.") from None
     if not isinstance(meta, dict):
-        raise JobError("The description of the picture must be a table.")
+        raise JobError("The description of the picture must have the kind “file” or “pixels”.")
     attachments = meta.get("attachments", [])
     if not isinstance(attachments, list) or len(attachments) > MAX_ATTACHMENTS:
         raise JobError(f"Attachments are a list of at most {MAX_ATTACHMENTS}.")
