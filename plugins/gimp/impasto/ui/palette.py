@@ -59,6 +59,7 @@ class Palette(Gtk.Box):
         self._offer_layers()
         for button in (self._more, file, layer):
             buttons.pack_start(button, True, True, 0)
+        self._build()
         self.pack_start(self.gallery, True, True, 0)
         self.pack_start(frame, False, False, 0)
         self.pack_start(buttons, False, False, 0)

@@ -13,13 +13,14 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import settings  # noqa: E402
 from copies import bare_copy, small_copy  # noqa: E402
-from gi.repository import GimpUi, Gio, GLib, Gtk  # noqa: E402
+from gi.repository import GimpUi, GLib, Gtk  # noqa: E402
 from layers import Trouble  # noqa: E402
 from looks import LAYER, PICTURE, job, parse  # noqa: E402
 from painter import open_client  # noqa: E402
 from texts import _  # noqa: E402
 
 from ui import picture  # noqa: E402
+from ui.choosers import choose_picture  # noqa: E402
 from ui.courier import Courier, Stale  # noqa: E402
 from ui.gallery import Shelf  # noqa: E402
 from ui.palette import SMALL, Palette  # noqa: E402
@@ -138,20 +139,11 @@ class StylizeDialog:
         self._palette.show_style(settings.style_of(self._config))
 
     def _choose_file(self) -> bool:
-        chooser = Gtk.FileChooserNative.new(
-            _("A picture as the style"), self.dialog, Gtk.FileChooserAction.OPEN, None, None
-        )
-        only = Gtk.FileFilter()
-        only.set_name(_("Pictures and saved styles"))
-        for ending in ("jpg", "jpeg", "png", "tif", "tiff", "webp", "avif", "style"):
-            only.add_pattern(f"*.{ending}")
-            only.add_pattern(f"*.{ending.upper()}")
-        chooser.add_filter(only)
-        if chooser.run() != Gtk.ResponseType.ACCEPT:
-            return False
-        self._config.set_property("style-file", Gio.File.new_for_path(chooser.get_filename()))
-        self._name_extras()
-        return True
+        file = choose_picture(self.dialog)
+        if file is not None:
+            self._config.set_property("style-file", file)
+            self._name_extras()
+        return file is not None
 
     def _choose_layer(self, layer: Any) -> bool:
         self._config.set_property("style-layer", layer)

@@ -1,0 +1,78 @@
+"""Masks of what a selector means on a layer, found by the daemon on a copy, or read from GIMP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from copies import mask_copy, small_copy
+from looks import job
+from masks import CHANNEL, GIMPS_OWN, LAYER_MASK, source_of
+from picks import parse
+from planes import Small, as_bytes
+
+from ui.courier import Courier, Stale
+
+SIDE = 1024
+"""Longer side of the copy: Segment Anything looks at no more."""
+
+
+class Finder:
+    """Finds masks on a small copy of a layer, and remembers them."""
+
+    def __init__(self, courier: Courier, image: Any, layer: Any) -> None:
+        self._courier, self._image, self._layer = courier, image, layer
+        self.small: Small = small_copy(image, layer, SIDE, SIDE)
+        self._known: dict[tuple[str, float, float], bytes] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the layer."""
+        return self._layer.get_width(), self._layer.get_height()
+
+    def on_copy(self, select: str) -> str:
+        """A selector with the layer's pixels, for the copy's."""
+        picks = parse(select)
+        return picks.scaled(self.small.scale, self.small.scale).text() if picks else select
+
+    def find(
+        self,
+        select: str,
+        feather: float,
+        grow: float,
+        done: Callable[[bytes], object],
+        failed: Callable[[str], object],
+    ) -> None:
+        """Find the mask of a selector: a byte a pixel of the copy. What is still searched is dropped."""
+        key = (select, feather, grow)
+        if key in self._known:
+            done(self._known[key])
+            return
+        if select in GIMPS_OWN or select.startswith(CHANNEL):
+            done(self._gimps_own(select))
+            return
+        region: dict[str, Any] = {"select": self.on_copy(select), "style": "none"}
+        if feather:
+            region["feather"] = feather * self.small.scale
+        if grow:
+            region["grow"] = grow * self.small.scale
+        text, small = job({}, [region], "masks"), self.small
+
+        def ask(client: Any, stale: Stale) -> bytes:
+            meta, data = client.run(text, small.meta(), small.data, None, stale, "interactive")
+            entry = meta["layers"][0]
+            return as_bytes(data[entry["offset"] : entry["offset"] + entry["size"]], entry["dtype"])
+
+        def take(mask: bytes) -> None:
+            self._known[key] = mask
+            done(mask)
+
+        self._courier.send("pick", ask, take, failed)
+
+    def _gimps_own(self, select: str) -> bytes:
+        mask = source_of(select, self._image, self._layer)
+        if mask is None:
+            return bytes(self.small.width * self.small.height)
+        _ok, x, y = self._layer.get_offsets()
+        x, y = (0, 0) if select == LAYER_MASK else (x, y)
+        return mask_copy(mask, x, y, self.small)

@@ -1,0 +1,361 @@
+"""The dialog of Stylize regions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+import settings  # noqa: E402
+from copies import mask_copy  # noqa: E402
+from gi.repository import GimpUi, GLib, Gtk, Pango  # noqa: E402
+from layers import Trouble  # noqa: E402
+from looks import NO_STYLE, PICTURE, Package, job, title  # noqa: E402
+from masks import CHANNEL, GIMPS_OWN, LAYER_MASK, source_of  # noqa: E402
+from painter import open_client  # noqa: E402
+from picks import Picks, parse  # noqa: E402
+from texts import _  # noqa: E402
+
+from ui import subjects  # noqa: E402
+from ui.choosers import choose_picture  # noqa: E402
+from ui.courier import Courier, Stale  # noqa: E402
+from ui.finder import Finder  # noqa: E402
+from ui.gallery import Gallery, Shelf  # noqa: E402
+from ui.picker import COLOURS, Picker  # noqa: E402
+from ui.region_list import RegionList  # noqa: E402
+
+SIZE = (560, 470)
+"""Most pixels across and down of the picture."""
+
+THUMBNAIL = 32
+REST = -1
+"""Index of what is in no region."""
+
+
+class RegionsDialog:
+    """Asks for regions and their styles; they are in `config` when `run` returns true."""
+
+    def __init__(self, procedure: Any, config: Any, image: Any, layer: Any) -> None:
+        self._config, self._image, self._layer = config, image, layer
+        self._regions = settings.regions(config)
+        self._masks: dict[int, bytes] = {}
+        self._filling = False
+        self._shelf = Shelf()
+        self._courier, self._finding = (
+            Courier(open_client, GLib.idle_add),
+            Courier(open_client, GLib.idle_add),
+        )
+        self._finder = Finder(self._finding, image, layer)
+        self.dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Stylize regions with Impasto"))
+        self.dialog.set_ok_label(_("_Paint"))
+        self._picker = Picker(self._finder.small, self._finder.size, *SIZE, self._pick)
+        self._list = RegionList(self._describe, self._choose, self._add, self._move, self._remove)
+        self._subject = subjects.SubjectBox(image, layer)
+        self._gallery = Gallery(self._shelf, self._set_style)
+        self._style = Gtk.MenuButton()
+        self._strength = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0.0, 1.0, 0.01)
+        self._feather = Gtk.SpinButton.new_with_range(0, 500, 1)
+        self._grow = Gtk.SpinButton.new_with_range(-500, 500, 1)
+        self._preview = Gtk.ToggleButton(label=_("_Preview the painting"), use_underline=True)
+        self._arrange()
+        if not self._regions:
+            self._regions = [self._fresh()]
+        self._list.build(len(self._regions), len(self._regions) - 1)
+        self._fill()
+        self._picker.wait(_("Looking for the daemon…"))
+        self._shelf.load(self._courier, self._loaded, self._picker.say)
+        config.connect("notify::regions", lambda *_: self._follow())
+
+    def run(self) -> bool:
+        """Show it until the user has decided."""
+        agreed = self.dialog.run()
+        self._courier.close()
+        self._finding.close()
+        self.dialog.destroy()
+        return agreed
+
+    def _arrange(self) -> None:
+        self._style.set_popover(self._style_menu())
+        self._strength.set_value_pos(Gtk.PositionType.RIGHT)
+        self._style.add(Gtk.Label(ellipsize=Pango.EllipsizeMode.END))
+        grid = Gtk.Grid(row_spacing=6, column_spacing=8)
+        for row, (text, widget, hint) in enumerate(
+            (
+                (_("_What:"), self._subject, ""),
+                (_("_Style:"), self._style, ""),
+                (_("S_trength:"), self._strength, _("How much is painted")),
+                (_("_Feather:"), self._feather, _("Pixels over which the edge fades")),
+                (_("_Grow:"), self._grow, _("Pixels that the region becomes larger; below 0 smaller")),
+            )
+        ):
+            label = Gtk.Label(label=text, use_underline=True, xalign=0)
+            label.set_mnemonic_widget(widget)
+            widget.set_hexpand(True)
+            widget.set_tooltip_text(hint or None)
+            grid.attach(label, 0, row, 1, 1)
+            grid.attach(widget, 1, row, 1, 1)
+        self._subject.connect("changed", self._choose_subject)
+        for widget in (self._strength, self._feather, self._grow):
+            widget.connect("value-changed", lambda _widget: self._set_numbers())
+        self._preview.connect("toggled", lambda _button: self._show())
+        right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=10)
+        right.pack_start(self._list, True, True, 0)
+        right.pack_start(grid, False, False, 0)
+        right.pack_start(self._preview, False, False, 0)
+        sides = Gtk.Box(spacing=12, border_width=12)
+        sides.pack_start(self._picker, True, True, 0)
+        sides.pack_start(right, False, False, 0)
+        self.dialog.get_content_area().pack_start(sides, True, True, 0)
+        sides.show_all()
+
+    def _style_menu(self) -> Any:
+        column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, border_width=8)
+        buttons = Gtk.Box(spacing=6, homogeneous=True)
+        none = Gtk.Button(label=_("_Leave as it is"), use_underline=True)
+        none.connect("clicked", lambda _button: self._set_style(NO_STYLE))
+        file = Gtk.Button(label=_("_File…"), use_underline=True)
+        file.connect("clicked", lambda _button: self._choose_file())
+        buttons.pack_start(none, True, True, 0)
+        buttons.pack_start(file, True, True, 0)
+        column.pack_start(self._gallery, True, True, 0)
+        column.pack_start(buttons, False, False, 0)
+        column.show_all()
+        popover = Gtk.Popover()
+        popover.add(column)
+        return popover
+
+    # What the widgets show, and what the user does with them.
+
+    def _loaded(self) -> None:
+        self._gallery.fill()
+        for region in self._regions:
+            if not region.get("style") and self._shelf.styles:
+                region["style"] = self._unused_style()
+        self._picker.say("")
+        self._changed()
+        self._show()
+
+    def _follow(self) -> None:
+        """The settings were set elsewhere: by a preset or by Reset."""
+        if not self._filling:
+            self._regions = settings.regions(self._config) or [self._fresh()]
+            self._masks.clear()
+            self._list.build(len(self._regions), len(self._regions) - 1)
+            self._fill()
+            self._show()
+
+    def _fresh(self) -> dict[str, Any]:
+        return {"select": "", "style": self._unused_style(), "strength": 1.0, "feather": self._soft()}
+
+    def _soft(self) -> float:
+        """A feather that fits the layer's size."""
+        return float(round(max(self._finder.size) / 300))
+
+    def _unused_style(self) -> str:
+        used = {region.get("style") for region in self._regions}
+        names = [style["name"] for style in self._shelf.styles]
+        return next((name for name in names if name not in used), names[0] if names else "")
+
+    def _style_of(self, index: int) -> str:
+        if index == REST:
+            return self._config.get_property("style") or NO_STYLE
+        return self._regions[index].get("style") or NO_STYLE
+
+    def _style_title(self, index: int) -> str:
+        text = self._style_of(index)
+        if text == NO_STYLE:
+            return _("as it is")
+        names = {style["name"]: style["title"] for style in self._shelf.styles}
+        return title(text, names | settings.names(self._config))
+
+    def _describe(self, index: int) -> tuple[tuple[int, int, int] | None, Any, str]:
+        style = self._style_of(index)
+        thumbnail = None if style == NO_STYLE else self._shelf.picture(style, THUMBNAIL)
+        if index == REST:
+            return None, thumbnail, f"{_('The rest')}: {self._style_title(index)}"
+        what = subjects.title(self._regions[index]["select"], self._image, self._layer)
+        return COLOURS[index % len(COLOURS)], thumbnail, f"{what}: {self._style_title(index)}"
+
+    def _fill(self) -> None:
+        """Show the chosen region's values."""
+        self._filling = True
+        index = self._list.index
+        region = {} if index == REST else self._regions[index]
+        for widget in (self._subject, self._feather, self._grow):
+            widget.set_sensitive(index != REST)
+        self._subject.choose(region.get("select", ""))
+        strength = self._config.get_property("strength") if index == REST else region.get("strength", 1.0)
+        self._strength.set_value(strength)
+        self._feather.set_value(region.get("feather", 0))
+        self._grow.set_value(region.get("grow", 0))
+        child = self._style.get_child()
+        if child:
+            child.set_text(self._style_title(index))
+        self._gallery.mark(self._style_of(index))
+        self._filling = False
+
+    def _changed(self) -> None:
+        """Put what was edited into the settings, and show it in the list."""
+        self._filling = True
+        settings.set_regions(self._config, [region for region in self._regions if region["select"]])
+        self._filling = False
+        self._list.build(len(self._regions), self._list.index)
+        self._fill()
+
+    def _choose(self, _index: int) -> None:
+        self._fill()
+        self._show()
+
+    def _add(self) -> None:
+        self._regions.append(self._fresh())
+        self._list.build(len(self._regions), len(self._regions) - 1)
+        self._fill()
+        self._preview.set_active(False)
+        self._show()
+
+    def _move(self, index: int, by: int) -> None:
+        other = index + by
+        self._regions[index], self._regions[other] = self._regions[other], self._regions[index]
+        self._masks[index], self._masks[other] = self._masks.get(other, b""), self._masks.get(index, b"")
+        self._list.build(len(self._regions), other)
+        self._changed()
+        self._show()
+
+    def _remove(self, index: int) -> None:
+        del self._regions[index]
+        self._masks = {n - (n > index): mask for n, mask in self._masks.items() if n != index}
+        self._list.build(len(self._regions), len(self._regions) - 1)
+        self._changed()
+        self._show()
+
+    def _pick(self, picks: Picks) -> None:
+        if self._list.index == REST:
+            self._add()
+            picks = Picks(picks.points[-1:], picks.box)
+        self._preview.set_active(False)
+        self._regions[self._list.index]["select"] = picks.text()
+        self._changed()
+        self._show(picks)
+
+    def _choose_subject(self, box: Any) -> None:
+        if self._filling or self._list.index == REST:
+            return
+        name = box.get_active_id()
+        region = self._regions[self._list.index]
+        region["select"] = "" if name == subjects.CLICKED else name
+        self._changed()
+        self._show()
+
+    def _set_style(self, name: str) -> None:
+        if self._filling:
+            return
+        if self._list.index == REST:
+            self._config.set_property("style", "" if name == NO_STYLE else name)
+        else:
+            self._regions[self._list.index]["style"] = name
+        self._style.get_popover().popdown()
+        self._changed()
+        self._show()
+
+    def _choose_file(self) -> None:
+        file = choose_picture(self.dialog)
+        if file is not None:
+            self._config.set_property("style-file", file)
+            self._set_style(PICTURE)
+
+    def _set_numbers(self) -> None:
+        if self._filling:
+            return
+        if self._list.index == REST:
+            self._config.set_property("strength", self._strength.get_value())
+        else:
+            region = self._regions[self._list.index]
+            region |= {"strength": round(self._strength.get_value(), 3), "feather": self._feather.get_value()}
+            region["grow"] = self._grow.get_value()
+            settings.set_regions(self._config, [each for each in self._regions if each["select"]])
+        self._show()
+
+    # What the picture shows: the masks of all regions, or their painting.
+
+    def _show(self, picks: Picks | None = None) -> None:
+        if self._preview.get_active():
+            self._show_painting()
+            return
+        index = self._list.index
+        if index == REST or not self._regions[index]["select"]:
+            self._masks.pop(index, None)
+            self._show_masks(picks)
+            self._picker.say("")
+            return
+        region = self._regions[index]
+
+        def done(mask: bytes) -> None:
+            self._masks[index] = mask
+            self._show_masks(picks)
+            self._picker.say("" if any(mask) else _("Nothing was found there; click somewhere else."))
+
+        self._picker.wait(_("Looking…"))
+        self._show_masks(picks)
+        numbers = region.get("feather", 0), region.get("grow", 0)
+        self._finder.find(region["select"], *numbers, done, self._picker.say)
+
+    def _show_masks(self, picks: Picks | None) -> None:
+        stains = [
+            (mask, COLOURS[index % len(COLOURS)]) for index, mask in sorted(self._masks.items()) if mask
+        ]
+        index = self._list.index
+        if picks is None and index != REST:
+            picks = parse(self._regions[index]["select"])
+        self._picker.show_masks(stains, picks)
+
+    def _show_painting(self) -> None:
+        try:
+            package, look = settings.package(self._config)
+        except Trouble as trouble:
+            self._picker.say(str(trouble))
+            return
+        told = [self._told(region, package) for region in self._regions if region["select"]]
+        if not told and not look.get("style"):
+            self._picker.say(_("Click on a thing first, or choose a style for the rest."))
+            return
+        small = self._finder.small
+        text = job(look, told)
+
+        def paint(client: Any, stale: Stale) -> bytes:
+            _meta, data = client.run(
+                text, small.meta(), small.data, None, stale, "interactive", package.enclosures
+            )
+            return bytes(data)
+
+        def done(data: bytes) -> None:
+            self._picker.say("")
+            if self._preview.get_active():
+                self._picker.show_painting(data)
+
+        self._picker.wait(_("Painting the preview…"))
+        self._courier.send("preview", paint, done, self._picker.say)
+
+    def _told(self, region: dict[str, Any], package: Package) -> dict[str, Any]:
+        """A region for the small copy, as the daemon takes it."""
+        small, select = self._finder.small, region["select"]
+        if select in GIMPS_OWN or select.startswith(CHANNEL):
+            mask = source_of(select, self._image, self._layer)
+            _ok, x, y = self._layer.get_offsets()
+            x, y = (0, 0) if select == LAYER_MASK else (x, y)
+            data = mask_copy(mask, x, y, small) if mask else bytes(small.width * small.height)
+            meta = {"kind": "pixels", "width": small.width, "height": small.height}
+            select = package.enclose(select, ({**meta, "channels": 1, "dtype": "uint8"}, data))
+        told = package.region(region) | {"select": self._finder.on_copy(select)}
+        for key in ("feather", "grow"):
+            if told.get(key):
+                told[key] = told[key] * small.scale
+        return told
+
+
+def ask(procedure: Any, config: Any, image: Any, layer: Any) -> bool:
+    """Show the dialog. False: the user said no."""
+    GimpUi.init("impasto")
+    return RegionsDialog(procedure, config, image, layer).run()
