@@ -50,6 +50,8 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
         os.kill(os.getpid(), signal.SIGKILL)
     if act == "stumble":
         raise ZeroDivisionError("a fault")
+    if act == "leave a child":
+        subprocess.Popen(["sleep", str(seconds)])
     if act == "note":
         with Path(parcel.meta["file"]).open("a") as file:
             file.write(parcel.meta["name"] + "\n")

@@ -186,6 +186,26 @@ def test_segments_take_the_directory_that_has_room(tmp_path: Path) -> None:
     assert segments.size() == 0
 
 
+def test_a_process_that_the_worker_left_behind_holds_nobody_up() -> None:
+    with directories():
+        worker = WorkerBackend("daemons")
+        worker.run(Job(), Parcel(b"x", picture("leave a child", 8.0)), ignore)
+        began = time.monotonic()
+        worker.close()
+        assert time.monotonic() - began < 5
+
+
+def test_openvino_calls_nobody() -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    code = (
+        "import os, sys; os.environ['IMPASTO_DEVICE'] = 'openvino';"
+        "from impasto.engines import engine; engine('auto');"
+        "print([name for name, module in sys.modules.items() if 'openvino_telemetry' in name and module])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_a_directory_of_somebody_else_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir(mode=0o755)
     assert private_directory(tmp_path / "open") is None

@@ -234,7 +234,11 @@ class _Process:
         """End it now, and wait for that."""
         if self._popen:
             self._popen.kill()
-            self.lost.wait()
+            self._popen.wait()
+            # Not for ever: a process that it left behind may hold the pipes open.
+            if not self.lost.wait(GRACE):
+                self.lost.set()
+                self.said.put(None)
 
     def end(self) -> None:
         """Let it end, which it does when its input ends; kill it when it does not."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,6 +106,9 @@ def executor(build: Build, weights: Weights, channels: Sequence[int], lengths: S
         extra = "" if package == "openvino" else "[gpu]"
         raise ModelMissing(f"Painting on “{device}” needs {package}: pip install 'impasto{extra}'.")
     if device == "openvino":
+        # Where this package is installed, OpenVINO reports each start to its makers: over the network,
+        # unasked, from a forked process that keeps our pipes open. It does without when the import fails.
+        sys.modules["openvino_telemetry"] = None  # pyright: ignore[reportArgumentType]
         from impasto.runtime.openvino_executor import OpenVinoExecutor
 
         return OpenVinoExecutor(build, weights, channels, lengths)
