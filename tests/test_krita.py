@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import json
 import random
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -123,3 +124,15 @@ def test_the_zip_is_as_the_importer_wants_it(tmp_path: Path) -> None:
     assert {"impasto.desktop", "impasto/__init__.py", "actions/impasto.action"} <= names
     assert {"impasto/manual.html", "impasto/client/__init__.py", "impasto/rpyc/LICENSE"} <= names
     assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_the_vendored_client_knows_that_it_is_one(tmp_path: Path) -> None:
+    package.build(tmp_path / "impasto.zip")
+    with zipfile.ZipFile(tmp_path / "impasto.zip") as archive:
+        archive.extractall(tmp_path)
+    (tmp_path / "impasto" / "__init__.py").write_text("")  # as it is, it needs Krita
+    code = "import sys; sys.path.append('impasto'); from impasto.client import launch, wire; print(launch.VENDORED)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True\n", done.stderr

@@ -8,10 +8,10 @@ import layers
 import painter
 import results
 import settings
+from client.looks import Package, job, region_title, with_selection
+from client.planes import as_bytes
 from gi.repository import Gimp
-from looks import Package, job, region_title, with_selection
 from masks import CHANNEL, GIMPS_OWN, enclose_mask, selected
-from planes import as_bytes
 from texts import _
 
 LAST = "impasto-last"

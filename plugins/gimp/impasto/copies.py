@@ -7,9 +7,9 @@ from typing import Any
 import gi
 
 gi.require_version("Gegl", "0.4")
+from client.planes import Small, fitted  # noqa: E402
 from gi.repository import Gegl, Gimp  # noqa: E402
 from layers import flattened  # noqa: E402
-from planes import Small, fitted  # noqa: E402
 
 MODELS = {1: "Y' u8", 2: "Y'A u8", 3: "R'G'B' u8", 4: "R'G'B'A u8"}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from client.looks import Enclosure
 from gi.repository import Gegl
 from layers import Source, Trouble
-from looks import Enclosure
 from texts import _
 
 CHANNEL = "channel:"

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from client.looks import DEFAULTS, LAYER, PICTURE, Enclosure, Package, phrase, title, with_extras
 from gi.repository import Gio
 from layers import Trouble
-from looks import DEFAULTS, LAYER, PICTURE, Enclosure, Package, phrase, title, with_extras
 from texts import _
 
 STYLE_SIDE = 1024

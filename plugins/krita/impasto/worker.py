@@ -70,9 +70,8 @@ class Worker(QtCore.QThread):
             self._client.close()
 
     def _connect(self, start: bool) -> None:
-        from .client import connect, launch  # pyright: ignore[reportMissingImports] - copied at install time
+        from .client import connect  # pyright: ignore[reportMissingImports] - copied at install time
 
-        launch.VENDORED = True  # this package is called impasto too, which hides it
         if self._client is not None:
             try:
                 self._client.status()

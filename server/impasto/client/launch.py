@@ -11,7 +11,8 @@ from pathlib import Path
 
 from .errors import NoDaemon
 
-VENDORED = __package__ != "impasto.client"
+VENDORED = not Path(__file__).parents[1].joinpath("daemon").is_dir()
+"""Whether this is a copy in a plug-in: there, no daemon lies beside the client."""
 COMMAND_FILE = Path(__file__).with_name("command.json")
 """Beside a vendored client, the installer leaves the daemon's command here: a list of words."""
 

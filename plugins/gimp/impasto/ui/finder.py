@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from client.courier import Courier, Stale
+from client.looks import job
+from client.picks import parse
+from client.planes import Small, as_bytes
 from copies import mask_copy, small_copy
-from looks import job
 from masks import CHANNEL, GIMPS_OWN, LAYER_MASK, source_of
-from picks import parse
-from planes import Small, as_bytes
-
-from ui.courier import Courier, Stale
 
 SIDE = 1024
 """Longer side of the copy: Segment Anything looks at no more."""

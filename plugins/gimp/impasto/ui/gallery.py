@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from client.courier import Courier, Stale
 from gi.repository import GdkPixbuf, GLib, Gtk, Pango
 from texts import _
 
 from ui import picture
-from ui.courier import Courier, Stale
 
 SIDE = 88
 """Width and height of a thumbnail in the gallery."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from client.looks import LAYER, MOST_STYLES, PICTURE, Part, parse, phrase
 from gi.repository import Gimp, Gtk, Pango
-from looks import LAYER, MOST_STYLES, PICTURE, Part, parse, phrase
 from texts import _
 
 from ui import picture

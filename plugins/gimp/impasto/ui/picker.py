@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from client.picks import Picks
+from client.planes import Small, fitted, rgba, stain
 from gi.repository import Gdk, GdkPixbuf, Gtk
-from picks import Picks
-from planes import Small, fitted, rgba, stain
 from texts import _
 
 from ui import picture

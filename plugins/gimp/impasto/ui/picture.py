@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from client.planes import Small, rgba, stain
 from gi.repository import GdkPixbuf, GLib
-from planes import Small, rgba, stain
 
 LIGHT, DARK = 0xFF999999, 0xFF666666
 CHECK = 8

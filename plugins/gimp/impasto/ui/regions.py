@@ -10,18 +10,18 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import settings  # noqa: E402
+from client.courier import Courier, Stale  # noqa: E402
+from client.looks import NO_STYLE, PICTURE, Package, job, title  # noqa: E402
+from client.picks import Picks, parse  # noqa: E402
 from copies import mask_copy  # noqa: E402
 from gi.repository import GimpUi, GLib, Gtk, Pango  # noqa: E402
 from layers import Trouble  # noqa: E402
-from looks import NO_STYLE, PICTURE, Package, job, title  # noqa: E402
 from masks import CHANNEL, GIMPS_OWN, LAYER_MASK, source_of  # noqa: E402
 from painter import open_client  # noqa: E402
-from picks import Picks, parse  # noqa: E402
 from texts import _  # noqa: E402
 
 from ui import subjects  # noqa: E402
 from ui.choosers import choose_picture  # noqa: E402
-from ui.courier import Courier, Stale  # noqa: E402
 from ui.finder import Finder  # noqa: E402
 from ui.gallery import Gallery, Shelf  # noqa: E402
 from ui.picker import COLOURS, Picker  # noqa: E402

@@ -9,12 +9,12 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
+from client.courier import Courier  # noqa: E402
+from client.picks import Picks, parse  # noqa: E402
 from gi.repository import GimpUi, GLib, Gtk  # noqa: E402
 from painter import open_client  # noqa: E402
-from picks import Picks, parse  # noqa: E402
 from texts import _  # noqa: E402
 
-from ui.courier import Courier  # noqa: E402
 from ui.finder import Finder  # noqa: E402
 from ui.picker import COLOURS, Picker  # noqa: E402
 from ui.subjects import CLICKED, SubjectBox  # noqa: E402

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from client.planes import Small
 from gi.repository import Gdk, Gtk
-from planes import Small
 from texts import _
 
 from ui import picture

@@ -12,16 +12,16 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import settings  # noqa: E402
+from client.courier import Courier, Stale  # noqa: E402
+from client.looks import LAYER, PICTURE, job, parse  # noqa: E402
 from copies import bare_copy, small_copy  # noqa: E402
 from gi.repository import GimpUi, GLib, Gtk  # noqa: E402
 from layers import Trouble  # noqa: E402
-from looks import LAYER, PICTURE, job, parse  # noqa: E402
 from painter import open_client  # noqa: E402
 from texts import _  # noqa: E402
 
 from ui import picture  # noqa: E402
 from ui.choosers import choose_picture  # noqa: E402
-from ui.courier import Courier, Stale  # noqa: E402
 from ui.gallery import Shelf  # noqa: E402
 from ui.palette import SMALL, Palette  # noqa: E402
 from ui.stage import Stage  # noqa: E402

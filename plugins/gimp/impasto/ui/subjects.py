@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from client.picks import parse
 from gi.repository import Gimp, Gtk
 from masks import CHANNEL, LAYER_MASK, SELECTION
-from picks import parse
 from texts import _
 
 CLICKED = "clicked"

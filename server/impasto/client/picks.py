@@ -1,4 +1,4 @@
-"""Clicks on a picture, and the selector's text that says the same. Nothing here needs GIMP."""
+"""Clicks on a picture, and the selector's text that says the same."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""A thread that talks with the daemon, so that a dialog never waits."""
+"""A thread that talks with the daemon, so that a plug-in's window never waits."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from .errors import Cancelled, ClientError, ConnectionLost
 
 Stale = Callable[[], bool]
 Work = Callable[[Any, Stale], Any]
@@ -70,8 +72,6 @@ class Courier:
             self._client.close()
 
     def _perform(self, errand: Errand) -> None:
-        from client import Cancelled, ClientError, ConnectionLost
-
         try:
             try:
                 answer = self._ask(errand)

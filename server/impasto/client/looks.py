@@ -1,9 +1,9 @@
-"""Settings as plain values: styles and weights, looks, jobs. Nothing here needs GIMP.
+"""Settings as plain values: styles and weights, looks, jobs. No editor is needed.
 
 A style is text: “scream”, or a blend, “scream:2, picture:1”. Two names stand for what goes along
 with the job: `picture` is a file, `layer` another open layer. A region selects by the daemon's
-words (“sky”, “subject”, “points:10,20;-30,40”) or by one of GIMP's own masks: `selection`,
-`layer-mask`, `channel:NAME`.
+words (“sky”, “subject”, “points:10,20;-30,40”) or by one of the editor's own masks, such as
+`selection`, `layer-mask` or `channel:NAME`, which become attachments.
 """
 
 from __future__ import annotations

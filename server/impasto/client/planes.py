@@ -1,4 +1,4 @@
-"""Pixels as bytes, rearranged by slices: GIMP's Python may come without numpy."""
+"""Pixels as bytes, rearranged by slices: an editor's Python may come without numpy."""
 
 from __future__ import annotations
 
