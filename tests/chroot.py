@@ -7,11 +7,14 @@ Where the program is installed on this system, that one is run.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,15 +58,32 @@ def guest(program: str, packages: list[str], name: str = "trixie") -> Guest:
     """A system that has `program`: this one, or a chroot with `packages`, made when it is missing.
 
     Skips the test with the reason where neither can be had.
+
+    Args:
+        name: of the chroot; begins with the Debian to take the program from, as in “trixie-krita”.
+            This system's own program is not taken where that is another than usual.
     """
-    if program.startswith("gimp") and _is_gimp_3():
+    suite = name.partition("-")[0]
+    if suite == "trixie" and program.startswith("gimp") and _is_gimp_3():
         return Guest(None)
     root = CACHE / name
-    if not (root / "usr/bin" / program).exists():
-        _make(root, packages)
-    elif os.geteuid() != 0:
-        pytest.skip(f"only root can enter the chroot that has {program}")
+    if os.geteuid() != 0:
+        pytest.skip(f"{program} is not installed, and only root can make or enter a chroot that has it")
+    with _lock():
+        done = root / f"has-{program}"  # the program alone may be of an installation that was broken off
+        if not done.exists():
+            _make(root, suite, packages)
+            done.touch()
     return Guest(root)
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    """One at a time: another run of the tests may be filling the same chroot."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _is_gimp_3() -> bool:
@@ -74,21 +94,20 @@ def _is_gimp_3() -> bool:
     return re.search(r"\b3\.\d+\.\d+", done.stdout) is not None
 
 
-def _make(root: Path, packages: list[str]) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("neither installed, nor can anybody but root make a chroot that has it")
+def _make(root: Path, suite: str, packages: list[str]) -> None:
     mirror = _mirror()
     if shutil.which("debootstrap") is None and mirror:
-        subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
-        subprocess.run(["apt-get", "install", "-y", "debootstrap"], check=False, capture_output=True)
+        for words in (["update", "-qq"], ["-o", "DPkg::Lock::Timeout=120", "install", "-y", "debootstrap"]):
+            subprocess.run(["apt-get", *words], check=False, capture_output=True)
     if shutil.which("debootstrap") is None or not mirror:
         pytest.skip("neither installed, nor is this a Debian with debootstrap to make a chroot that has it")
-    root.parent.mkdir(parents=True, exist_ok=True)
     quoted, wanted = shlex.quote(str(root)), shlex.join(packages)
-    script = f"""set -e
+    # An older debootstrap has no script of a newer Debian's name; that of sid does for all of them.
+    known = Path("/usr/share/debootstrap/scripts", suite).exists()
+    commands = f"""set -e
     if [ ! -d {quoted} ]; then
         rm -rf {quoted}.new
-        debootstrap --variant=minbase trixie {quoted}.new {shlex.quote(mirror)}
+        debootstrap --variant=minbase {suite} {quoted}.new {shlex.quote(mirror)} {"" if known else "sid"}
         printf '#!/bin/sh\\nexit 101\\n' > {quoted}.new/usr/sbin/policy-rc.d
         chmod +x {quoted}.new/usr/sbin/policy-rc.d
         mv {quoted}.new {quoted}
@@ -100,7 +119,7 @@ def _make(root: Path, packages: list[str]) -> None:
     chroot {quoted} apt-get install -y --no-install-recommends {wanted}
     """
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False
+        ["unshare", "--mount", "sh", "-c", commands], capture_output=True, text=True, check=False
     )
     if done.returncode:
         pytest.skip(f"the chroot could not be made: {(done.stderr or done.stdout).strip()[-200:]}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -81,6 +83,22 @@ def test_install_status_uninstall(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert cli.main(["plugins", "uninstall", *words]) == 0
     assert [path.name for path in target.rglob("*")] == ["mine.txt"]
     assert cli.main(["plugins", "install", *words]) == 2
+
+
+def test_the_zip_is_what_the_installer_writes(tmp_path: Path) -> None:
+    script = gimp.sources().parents[2] / "scripts" / "package_plugins.py"
+    done = subprocess.run([sys.executable, script, tmp_path, "gimp"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    plugins_folder = tmp_path / "plug-ins"
+    shutil.unpack_archive(tmp_path / "impasto-gimp.zip", plugins_folder)
+    found = installer.installed(plugins_folder / "impasto")
+    assert found and not found.changed
+    installer.install(gimp.sources(), tmp_path / "other")
+    written = {path.relative_to(tmp_path / "other") for path in (tmp_path / "other").rglob("*")}
+    unpacked = plugins_folder / "impasto"
+    assert {path.relative_to(unpacked) for path in unpacked.rglob("*")} == written
+    with zipfile.ZipFile(tmp_path / "impasto-gimp.zip") as archive:
+        assert archive.getinfo("impasto/impasto.py").external_attr >> 16 == 0o100755
 
 
 def test_a_manifest_leads_nowhere_else(tmp_path: Path) -> None:

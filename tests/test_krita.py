@@ -32,7 +32,7 @@ def module(path: Path) -> ModuleType:
 
 pixels = module(PLUGIN / "impasto" / "pixels.py")
 settings = module(PLUGIN / "impasto" / "settings.py")
-package = module(ROOT / "scripts" / "package_krita.py")
+package = module(ROOT / "scripts" / "package_plugins.py")
 
 
 def test_blue_and_red_change_places_at_8_bits() -> None:
@@ -117,7 +117,7 @@ def test_the_plug_in_is_python_3_10(path: Path) -> None:
 
 
 def test_the_zip_is_as_the_importer_wants_it(tmp_path: Path) -> None:
-    package.build(tmp_path / "impasto.zip")
+    package.build("krita", tmp_path / "impasto.zip")
     with zipfile.ZipFile(tmp_path / "impasto.zip") as archive:
         names = set(archive.namelist())
     assert {"impasto/", "actions/", "impasto/client/", "impasto/rpyc/core/"} <= names

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,9 @@ from impasto.errors import UsageError
 
 MANIFEST = "impasto-manifest.json"
 LEFT_OUT = ("__pycache__",)
+
+Content = tuple[str, bytes, bool]
+"""A file to install: its name (with “/”), its bytes, and whether it is a program."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ def plugin_sources(host: str) -> Path:
     raise UsageError(f"This Impasto came without its plug-in for {host}; install it anew.")
 
 
-def contents(plugin: Path, command: list[str] | None = None) -> Iterator[tuple[str, bytes, bool]]:
-    """All files of a plug-in as it is installed: name (with “/”), bytes, and whether it is a program.
+def contents(plugin: Path, command: list[str] | None = None) -> Iterator[Content]:
+    """All files of a plug-in as it is installed, without the manifest.
 
     Args:
         plugin: folder of the plug-in's own files.
@@ -60,12 +63,21 @@ def contents(plugin: Path, command: list[str] | None = None) -> Iterator[tuple[s
     ):
         for path in sorted(root.rglob("*")):
             if path.is_file() and not set(path.parts) & set(LEFT_OUT) and path.suffix != ".pyc":
-                name = prefix + path.relative_to(root).as_posix()
-                yield name, path.read_bytes(), bool(path.stat().st_mode & 0o100)
+                data = path.read_bytes()  # its first line tells programs on every system, unlike its mode
+                yield prefix + path.relative_to(root).as_posix(), data, data.startswith(b"#!")
     if licence:
         yield "rpyc/LICENSE", Path(str(rpyc.locate_file(licence))).read_bytes(), False
     if command:
         yield "client/command.json", json.dumps(command).encode(), False
+
+
+def complete(files: Iterable[Content]) -> Iterator[Content]:
+    """The files, and at last the manifest of them."""
+    hashes: dict[str, str] = {}
+    for name, data, program in files:
+        hashes[name] = hashlib.sha256(data).hexdigest()
+        yield name, data, program
+    yield MANIFEST, json.dumps({"version": __version__, "files": hashes}, indent=1).encode(), False
 
 
 def daemon_command() -> list[str]:
@@ -81,16 +93,13 @@ def install(plugin: Path, target: Path, command: list[str] | None = None) -> Non
     """
     if target.exists() and installed(target) is None and any(target.iterdir()):
         raise UsageError(f"{target} holds files that Impasto did not install; move them away first.")
-    hashes: dict[str, str] = {}
     try:
         uninstall(target)
-        for name, data, program in contents(plugin, command):
+        for name, data, program in complete(contents(plugin, command)):
             path = target / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             path.chmod(0o755 if program else 0o644)
-            hashes[name] = hashlib.sha256(data).hexdigest()
-        (target / MANIFEST).write_text(json.dumps({"version": __version__, "files": hashes}, indent=1))
     except OSError as error:
         raise UsageError(f"{target} cannot be written ({error.strerror}); make it writable.") from None
 
