@@ -24,6 +24,7 @@ looks = st.builds(
     strength=st.floats(0, 1),
     scale=st.floats(0.25, 4),
     keep_color=st.floats(0, 1),
+    detail=st.floats(0, 1),
     engine=st.sampled_from(ENGINES),
     seed=st.integers(0, 2**63 - 1),
 )
@@ -119,6 +120,7 @@ WRONG = {
     ("look", "strength"): [*NOT_A_NUMBER, -0.1, 1.1],
     ("look", "scale"): [*NOT_A_NUMBER, 0, 0.2, 4.1],
     ("look", "keep_color"): [*NOT_A_NUMBER, -0.1, 1.1],
+    ("look", "detail"): [*NOT_A_NUMBER, -0.1, 1.1],
     ("look", "engine"): [None, True, 1, "", "galery", ["gallery"]],
     ("look", "seed"): [*NOT_WHOLE, -1, 2**63],
     ("output", "format"): [True, 1, "", "jpg", "PNG", ["png"]],

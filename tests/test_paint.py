@@ -71,6 +71,22 @@ def test_distance_to_the_input_rises_with_strength() -> None:
     assert all(a < b for a, b in pairwise(distances))
 
 
+def test_detail_returns_what_is_finer_than_the_strokes() -> None:
+    source = raster(1400, 2100)
+    stripes = source.pixels.astype(int)
+    stripes[:, ::2] += 20
+    source = source.replace(pixels=stripes.clip(0, 255).astype(np.uint8))
+
+    def returned(detail: float) -> float:
+        middle = painted(source, detail=detail)[200:-200, 200:-200].astype(float)
+        return float((middle[:, ::2] - middle[:, 1::2]).mean()) / 20
+
+    assert abs(returned(0.0)) < 0.1
+    assert returned(0.5) == pytest.approx(0.5, abs=0.15)
+    assert returned(1.0) == pytest.approx(1.0, abs=0.2)
+    assert (painted(source) == painted(source, detail=0.6)).all()
+
+
 def test_alpha_comes_back_and_hidden_pixels_stay() -> None:
     alpha = np.zeros((90, 160), np.uint8)
     alpha[20:70, 30:100] = np.linspace(1, 255, 70).astype(np.uint8)

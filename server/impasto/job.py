@@ -127,6 +127,7 @@ class Look:
         strength: 0 returns the picture bit for bit, 1 paints as trained.
         scale: size of the strokes relative to the picture, 0.25 to 4; 1 as trained.
         keep_color: how much of the photograph's colour to keep, 0 to 1.
+        detail: how much of what the photograph shows finer than the strokes returns, 0 to 1.
         engine: technique that paints; "auto" takes the fastest that knows the style.
         seed: of whatever is random in an engine.
     """
@@ -135,6 +136,7 @@ class Look:
     strength: float = 1.0
     scale: float = 1.0
     keep_color: float = 0.0
+    detail: float = 0.6
     engine: str = "auto"
     seed: int = 0
 
@@ -151,6 +153,7 @@ class Look:
             strength=_number(data.get("strength", 1.0), "strength", 0.0, 1.0),
             scale=_number(data.get("scale", 1.0), "scale", 0.25, 4.0),
             keep_color=_number(data.get("keep_color", 0.0), "keep_color", 0.0, 1.0),
+            detail=_number(data.get("detail", cls.detail), "detail", 0.0, 1.0),
             engine=_choice(data.get("engine", "auto"), "engine", ENGINES),
             seed=_whole(data.get("seed", 0), "seed", 0, 2**63 - 1),
         )

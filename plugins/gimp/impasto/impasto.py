@@ -74,7 +74,7 @@ def add_look(procedure: Gimp.Procedure) -> None:
         "keep-color", _("_Keep colors"), _("How much of the layer's own colors stays"), 0.0, 1.0, 0.0, FLAGS
     )
     procedure.add_double_argument(
-        "detail", _("_Detail"), _("How much of the layer's fine structure returns"), 0.0, 2.0, 0.6, FLAGS
+        "detail", _("_Detail"), _("How much of the layer's fine structure returns"), 0.0, 1.0, 0.6, FLAGS
     )
     procedure.add_string_argument("engine", _("_Engine"), _("The technique that paints"), "auto", FLAGS)
     procedure.add_int_argument("seed", _("See_d"), _("Of whatever is random"), 0, 2**31 - 1, 0, FLAGS)

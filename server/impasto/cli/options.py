@@ -7,7 +7,7 @@ from typing import Any
 
 from impasto.job import ENGINES, FORMATS, StyleRef
 
-LOOK = ("strength", "scale", "keep_color", "engine", "seed")
+LOOK = ("strength", "scale", "keep_color", "detail", "engine", "seed")
 OUTPUT = ("format", "depth", "quality")
 
 
@@ -23,6 +23,12 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     add("--strength", type=float, metavar="F", help="0 leaves the picture as it is, 1 paints fully (default)")
     add("--scale", type=float, metavar="F", help="size of the strokes, 0.25 to 4 (default 1)")
     add("--keep-color", type=float, metavar="F", help="how much of the photograph's colour stays, 0 to 1")
+    add(
+        "--detail",
+        type=float,
+        metavar="F",
+        help="how much of its fine structure returns, 0 to 1 (default 0.6)",
+    )
     add("--engine", metavar="NAME", help=f"technique: {', '.join(ENGINES)}")
     add("--seed", type=int, metavar="N", help="of whatever is random in an engine")
     add("--format", metavar="NAME", help=f"of the output: {', '.join(FORMATS)} (default: as the input)")

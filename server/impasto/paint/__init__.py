@@ -30,9 +30,6 @@ Progress = Callable[[float, str], None]
 WORK_PIXELS = 1280 * 720
 """Area at which a picture is painted at scale 1; the gallery's strokes look right at this size."""
 
-DETAIL = 0.6
-"""How much of the photograph's detail beyond the working size is added to the painting."""
-
 
 @dataclass(frozen=True)
 class Painting:
@@ -102,16 +99,16 @@ def compose(raster: Raster, photo: np.ndarray, painted: np.ndarray, look: Look, 
     """
     width, height = raster.width, raster.height
     large = scaled(image(painted), width, height)
-    enlarged = photo.shape[0] < height or photo.shape[1] < width
+    finer = look.detail > 0 and (photo.shape[0] < height or photo.shape[1] < width)
     blurred = scaled(image(photo @ LUMA), width, height)
     result = np.empty_like(raster.pixels)
 
     def band(rows: slice) -> None:
         area = (0, rows.start, width, rows.stop - rows.start)
         srgb = pixels(large.crop(*area))
-        original = raster.to_srgb(rows) if enlarged or look.keep_color else None
-        if enlarged and original is not None:
-            srgb = srgb + DETAIL * ((original @ LUMA)[..., None] - pixels(blurred.crop(*area)))
+        original = raster.to_srgb(rows) if finer or look.keep_color else None
+        if finer and original is not None:
+            srgb = srgb + look.detail * ((original @ LUMA)[..., None] - pixels(blurred.crop(*area)))
         srgb = srgb.clip(0, 1)
         if original is not None:
             srgb = keep_color(srgb, original, look.keep_color)
