@@ -20,6 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 ROOMS = [
     "errors",
+    "selector",
     "job",
     "files",
     "raster",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impasto.errors import JobError
-from impasto.job import ENGINES, FORMATS, VERSION, Job, Look, Output, StyleRef
+from impasto.job import ENGINES, FORMATS, NO_STYLE, VERSION, Job, Look, Output, Region, StyleRef
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 literals = words.filter(lambda text: not set(text) & set("/\\{}"))
@@ -35,7 +35,14 @@ outputs = st.builds(
     quality=st.integers(1, 100),
     name=st.lists(st.sampled_from(["{stem}", "{style}", "{{", "}}"]) | literals, min_size=1).map("".join),
 )
-jobs = st.builds(Job, look=looks, output=outputs)
+regions = st.builds(
+    Region,
+    select=st.sampled_from(["sky", "subject", "points:1,2;-3,4.5", "!sky | grow(water, 3)"]),
+    look=looks.filter(lambda look: [style.ref for style in look.style] != [NO_STYLE]),
+    feather=st.floats(0, 1e4),
+    grow=st.floats(-1e4, 1e4),
+)
+jobs = st.builds(Job, look=looks, output=outputs, regions=st.lists(regions, max_size=3).map(tuple))
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -100,12 +107,64 @@ def test_a_recipe_as_people_write_it() -> None:
         ({"look": {"style": {"ref": "kiss", "wieght": 1}}}, "wieght", "weight", "style"),
         ({"look": {"style": ["kiss", {"reff": "kiss"}]}}, "reff", "ref", "style"),
         ({"output": {"fromat": "png"}}, "fromat", "format", "output"),
+        ({"region": [{"select": "sky", "feathr": 1}]}, "feathr", "feather", "region"),
+        ({"region": [{"select": "sky", "strenght": 1}]}, "strenght", "strength", "region"),
     ],
 )
 def test_an_unknown_key_names_the_nearest(data: Any, key: str, meant: str, where: str) -> None:
     with pytest.raises(JobError) as caught:
         Job.from_dict(data)
     assert str(caught.value) == f"Unknown key “{key}” in {where} (did you mean “{meant}”?)."
+
+
+def test_a_region_has_the_looks_keys_where_it_has_none_of_its_own() -> None:
+    job = Job.from_toml(
+        """
+        [look]
+        style = "scream"
+        strength = 0.5
+        [[region]]
+        select = "sky"
+        strength = 1
+        [[region]]
+        select = "person"
+        style = "none"
+        feather = 8
+        """
+    )
+    sky, person = job.regions
+    assert sky == Region("sky", Look(style=(StyleRef("scream"),)))
+    assert person == Region("person", Look(strength=0.5), feather=8)
+    assert list(job.looks()) == [job.look, sky.look]
+
+
+@pytest.mark.parametrize(
+    ("region", "part"),
+    [
+        ({}, "“select” of a region must be text"),
+        ({"select": "skyy"}, "did you mean “sky”"),
+        ({"select": "sky", "feather": -1}, "feather must lie between 0"),
+        ({"select": "sky", "grow": "wide"}, "grow must be a number"),
+        ("sky", "A region must be a table"),
+    ],
+)
+def test_a_region_that_is_none(region: Any, part: str) -> None:
+    with pytest.raises(JobError, match=part):
+        Job.from_dict({"region": [region]})
+    with pytest.raises(JobError, match="Regions are a list"):
+        Job.from_dict({"region": region})
+
+
+def test_too_many_regions() -> None:
+    with pytest.raises(JobError, match="at most 256"):
+        Job.from_dict({"region": [{"select": "sky"}] * 257})
+
+
+def test_the_label_names_the_styles() -> None:
+    base = {"style": ["kiss", "a/b.png"]}
+    region = {"select": "sky", "style": "scream"}
+    assert Job.from_dict({"look": base, "region": [region]}).label == "kiss+b"
+    assert Job.from_dict({"region": [region, region]}).label == "scream"
 
 
 def test_a_key_like_no_other_is_refused_without_a_guess() -> None:
@@ -194,7 +253,15 @@ def test_a_job_without_a_version_is_of_this_one() -> None:
 
 @given(anything)
 def test_whatever_comes_is_a_job_or_a_job_error(data: Any) -> None:
-    for shape in (data, {"look": data}, {"output": data}, {"look": {"style": data}}, {"version": data}):
+    for shape in (
+        data,
+        {"look": data},
+        {"output": data},
+        {"look": {"style": data}},
+        {"version": data},
+        {"region": data},
+        {"region": [data]},
+    ):
         try:
             job = Job.from_dict(shape)
         except JobError:

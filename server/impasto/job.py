@@ -9,25 +9,33 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from pathlib import PurePath
 from string import Formatter
 from typing import Any, Self
 
+from impasto import selector
 from impasto.errors import JobError, did_you_mean
 
 VERSION = 1
 FORMATS = ("jpeg", "png", "tiff", "webp", "avif")
 ENGINES = ("auto", "gallery", "adain", "optimise")
+DELIVERIES = ("", "layers", "masks", "segments")
+NO_STYLE = "none"
+"""As the style of a region: it stays as it is."""
+
+MAX_REGIONS = 256
 
 
-def _checked(cls: type, data: Any, where: str) -> dict[str, Any]:
-    """Return `data` when it is a table with none but the fields of `cls`."""
+def _checked(cls: type, data: Any, where: str, others: Sequence[str] = ()) -> dict[str, Any]:
+    """Return `data` when it is a table with none but the fields of `cls`, and tell of `others` too."""
     if not isinstance(data, dict):
         raise JobError(f"{where} must be a table of keys and values, not {type(data).__name__}.")
     known = [field.name for field in fields(cls)]
     for key in data:
         if key not in known:
-            raise JobError(f"Unknown key “{key}” in {where}{did_you_mean(str(key), known)}.")
+            raise JobError(f"Unknown key “{key}” in {where}{did_you_mean(str(key), [*known, *others])}.")
     return data
 
 
@@ -141,8 +149,9 @@ class Look:
     seed: int = 0
 
     @classmethod
-    def from_dict(cls, data: Any) -> Self:
-        data = _checked(cls, data, "look")
+    def from_dict(cls, data: Any, where: str = "look", others: Sequence[str] = ()) -> Self:
+        """Check and take a table; a misspelt key is said to stand in `where`, which has `others` too."""
+        data = _checked(cls, data, where, others)
         style = data.get("style", [])
         style = style if isinstance(style, list | tuple) else [style]
         refs = tuple(StyleRef.from_dict(ref) for ref in style)
@@ -167,6 +176,49 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of the picture with a look of its own.
+
+    Attributes:
+        select: what it consists of, see `impasto.selector`.
+        look: how to paint it; a look without a style leaves it as it is.
+        feather: pixels of the picture outside of it over which it fades away.
+        grow: pixels by which it is grown (or shrunk, where negative) before.
+    """
+
+    select: str
+    look: Look = Look()
+    feather: float = 0.0
+    grow: float = 0.0
+
+    @classmethod
+    def from_dict(cls, data: Any, base: Look = Look()) -> Self:
+        """Take a table; the keys of a look that it does not have are those of `base`."""
+        own = {field.name for field in fields(cls)} - {"look"}
+        if not isinstance(data, dict):
+            raise JobError(f"A region must be a table of keys and values, not {type(data).__name__}.")
+        changes = {key: value for key, value in data.items() if key not in own}
+        if changes.get("style") == NO_STYLE:
+            changes["style"] = []
+        look = Look.from_dict(base.to_dict() | changes, "region", [*own])
+        return cls(
+            select=str(selector.parse(_text(data.get("select"), "The “select” of a region"))),
+            look=look,
+            feather=_number(data.get("feather", 0.0), "feather", 0.0, selector.FARTHEST),
+            grow=_number(data.get("grow", 0.0), "grow", -selector.FARTHEST, selector.FARTHEST),
+        )
+
+    def to_dict(self, base: Look = Look()) -> dict[str, Any]:
+        """The inverse of `from_dict` with the same `base`."""
+        usual = {field.name: field.default for field in fields(Look)} | base.to_dict()
+        complete = {field.name: getattr(self.look, field.name) for field in fields(Look)}
+        complete["style"] = self.look.to_dict().get("style", NO_STYLE if base.style else ())
+        data = {key: value for key, value in complete.items() if value != usual[key]}
+        rest = {key: value for key, value in _non_default(self).items() if key in ("feather", "grow")}
+        return {"select": self.select} | data | rest
+
+
+@dataclass(frozen=True)
 class Output:
     """What to hand back.
 
@@ -175,12 +227,16 @@ class Output:
         depth: bits per channel, 8, 16 or 32 (float), or None to keep the input's.
         quality: of a lossy format, 1 to 100.
         name: pattern of the file name, without ending; {stem} and {style} are filled in.
+        deliver: "" for the painted picture; of bare pixels also "layers", each region for itself,
+            "masks", what the regions select, with nothing painted, or "segments", a map of all
+            segments; see `backends.delivery`.
     """
 
     format: str | None = None
     depth: int | None = None
     quality: int = 92
     name: str = "{stem}-{style}"
+    deliver: str = ""
 
     @classmethod
     def from_dict(cls, data: Any) -> Self:
@@ -190,6 +246,7 @@ class Output:
             depth=_choice(data.get("depth"), "depth", (None, 8, 16, 32)),
             quality=_whole(data.get("quality", cls.quality), "quality", 1, 100),
             name=_pattern(data.get("name", cls.name), "The output name"),
+            deliver=_choice(data.get("deliver", ""), "deliver", DELIVERIES),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -198,10 +255,15 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """A look, and what to hand back. `version` is that of this description."""
+    """A look, regions with looks of their own, and what to hand back.
+
+    Without a style, the look leaves what is in no region as it is. Later regions lie over earlier
+    ones. `version` is that of this description; `[[region]]` is the key of the regions.
+    """
 
     look: Look = Look()
     output: Output = Output()
+    regions: tuple[Region, ...] = ()
     version: int = VERSION
 
     @classmethod
@@ -212,15 +274,36 @@ class Job:
             JobError: an unknown key (with the nearest known one), a value of the wrong type or
                 out of range, or a version that this program does not know.
         """
+        if isinstance(data, dict) and "region" in data:
+            data = {"regions" if key == "region" else key: value for key, value in data.items()}
         data = _checked(cls, data, "the job")
         version = data.get("version", VERSION)
         if type(version) is not int or version != VERSION:
             raise JobError(f"This job has version {version!r}; this Impasto knows version {VERSION}.")
-        return cls(Look.from_dict(data.get("look", {})), Output.from_dict(data.get("output", {})))
+        look = Look.from_dict(data.get("look", {}))
+        regions = data.get("regions", [])
+        if not isinstance(regions, list) or len(regions) > MAX_REGIONS:
+            raise JobError(f"Regions are a list of at most {MAX_REGIONS} tables: [[region]].")
+        own = tuple(Region.from_dict(region, look) for region in regions)
+        return cls(look, Output.from_dict(data.get("output", {})), own)
 
     def to_dict(self) -> dict[str, Any]:
-        parts = {"look": self.look.to_dict(), "output": self.output.to_dict()}
+        parts: dict[str, Any] = {
+            "look": self.look.to_dict(),
+            "region": [region.to_dict(self.look) for region in self.regions],
+            "output": self.output.to_dict(),
+        }
         return {"version": self.version} | {name: part for name, part in parts.items() if part}
+
+    def looks(self) -> Iterator[Look]:
+        """The looks that paint: the base look's if it has a style, and those of regions."""
+        yield from (look for look in (self.look, *(r.look for r in self.regions)) if look.style)
+
+    @property
+    def label(self) -> str:
+        """The styles' names joined by “+”, for a file name: the base look's, else all regions'."""
+        styles = self.look.style or [style for look in self.looks() for style in look.style]
+        return "+".join(dict.fromkeys(PurePath(style.ref).stem for style in styles)) or "masks"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -253,6 +336,10 @@ class Job:
 
         data = self.to_dict()
         lines = [f"version = {data.pop('version')}"]
-        for table, entries in data.items():
-            lines += ["", f"[{table}]", *(f"{key} = {value(item)}" for key, item in entries.items())]
+        for name, content in data.items():
+            header, tables = (
+                (f"[[{name}]]", content) if isinstance(content, list) else (f"[{name}]", [content])
+            )
+            for table in tables:
+                lines += ["", header, *(f"{key} = {value(item)}" for key, item in table.items())]
         return "\n".join(lines) + "\n"
