@@ -17,6 +17,7 @@ import pytest
 from daemons import Running, alive, daemon, picture, until
 from impasto.client import ENDED, Cancelled, Client, JobFailed
 from impasto.client.wire import PIECE
+from impasto.daemon.queue import LARGE
 from impasto.daemon.session import MAX_BYTES, MAX_JOBS, MAX_PIXELS, check_parcel
 from impasto.errors import ImpastoError
 
@@ -124,12 +125,13 @@ def test_the_end_is_told_at_once(client: Client) -> None:
 
 
 def test_who_is_in_a_hurry_goes_first(client: Client, tmp_path: Path) -> None:
-    diary = str(tmp_path / "diary")
-    blocker = client.submit("{}", picture("work", 0.5), b"x", "batch")
+    """Large pictures, because those are under way one at a time."""
+    diary, large = str(tmp_path / "diary"), bytes(LARGE + 1)
+    blocker = client.submit("{}", picture("work", 1.0), large, "interactive")
     until(lambda: client.wait(blocker, 0.1)[0] == "running")
     order = ["batch", "batch", "normal", "interactive", "normal", "interactive"]
     jobs = [
-        client.submit("{}", picture("note", file=diary, name=f"{priority} {number}"), b"x", priority)
+        client.submit("{}", picture("note", file=diary, name=f"{priority} {number}"), large, priority)
         for number, priority in enumerate(order)
     ]
     assert client.status()["queue"]["waiting"] == {"interactive": 2, "normal": 2, "batch": 2}
@@ -144,6 +146,30 @@ def test_who_is_in_a_hurry_goes_first(client: Client, tmp_path: Path) -> None:
         "batch 0",
         "batch 1",
     ]
+
+
+def test_two_of_a_kind_are_under_way_and_who_is_in_a_hurry_does_not_wait(client: Client) -> None:
+    jobs = [client.submit("{}", picture("work", 1.0), b"x", "batch") for _ in range(3)]
+    until(lambda: len(client.status()["queue"]["running"]) == 2)
+    began = time.monotonic()
+    client.run("{}", picture(), b"x", priority="interactive")
+    assert time.monotonic() - began < 0.3
+    queue = client.status()["queue"]
+    assert [job["job"] for job in queue["running"]] == jobs[:2]
+    assert queue["waiting"]["batch"] == 1
+    for job in jobs:
+        client.release(job)
+
+
+@pytest.mark.parametrize("act", ["die", "eat"])
+def test_who_was_only_near_is_tried_again(client: Client, act: str) -> None:
+    """One job kills the worker, or takes all its memory; the other one beside it is done in the end."""
+    innocent = client.submit("{}", picture("work", 0.5), b"innocent", "batch")
+    until(lambda: client.wait(innocent, 0.1)[1] > 0)
+    with pytest.raises(JobFailed):
+        client.run("{}", picture(act), b"x", priority="batch")
+    until(lambda: client.wait(innocent, 0.2)[0] in ENDED)
+    assert bytes(client.result(innocent)[1]) == b"innocent"
 
 
 @pytest.mark.parametrize("act", ["work", "deaf"])
@@ -197,7 +223,7 @@ def test_a_client_that_dies_takes_its_jobs_along(
     )
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE)
     try:
-        until(lambda: (client.status()["queue"]["running"] or {"fraction": 0})["fraction"] > 0)
+        until(lambda: any(job["fraction"] > 0 for job in client.status()["queue"]["running"]))
         assert client.status()["memory_mb"]["pixels"] == 25 + 5  # both pictures, and the first result
         process.send_signal(number)
         took = until(lambda: not client.status()["queue"]["running"])

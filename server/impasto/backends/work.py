@@ -9,6 +9,7 @@ import numpy as np
 
 from impasto import __version__, raster
 from impasto.backends import Parcel, Progress
+from impasto.backends.turns import TURNS
 from impasto.engines import engine
 from impasto.errors import UnreadablePicture
 from impasto.job import Job, Look
@@ -44,7 +45,8 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
     began = time.perf_counter()
     progress(0.0, "reading")
     source = decode(parcel)
-    painting = paint(source, job.look, progress, [attachment(part) for part in parcel.attachments])
+    with TURNS.turn(lambda: progress(0.0, "waiting")):
+        painting = paint(source, job.look, progress, [attachment(part) for part in parcel.attachments])
     progress(1.0, "writing")
     if source.format == "raw":
         data, meta = raster.to_pixels(painting.raster)

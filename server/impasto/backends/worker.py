@@ -33,9 +33,14 @@ GRACE = 1.0
 
 Message = dict[str, Any]
 
+Mailbox = queue.Queue[Message | None]
+"""What the worker says of one job; None is the worker's end."""
+
 
 class WorkerBackend:
-    """A `Backend` that runs jobs one after another in a worker, and replaces a worker that dies."""
+    """A `Backend` that runs jobs in a worker, and replaces a worker that dies.
+
+    Several threads may run a job each, at the same time, in the one worker."""
 
     def __init__(self, entry: str = "impasto.backends.work", segments: Segments | None = None) -> None:
         """
@@ -77,19 +82,27 @@ class WorkerBackend:
         return Parcel(data, meta)
 
     def paint(
-        self, job_json: str, meta: dict[str, Any], source: Path, progress: Progress
+        self, job_json: str, meta: dict[str, Any], source: Path, progress: Progress, rank: int = 0
     ) -> tuple[dict[str, Any], Path]:
-        """As `run`, with the picture in the segment `source`; the caller owns both segments."""
+        """As `run`, with the picture in the segment `source`; the caller owns both segments.
+
+        Args:
+            rank: how urgent it is among the jobs that run, from 0.
+        """
         with self._lock:
             process = self._living()
-            self._await_ready(process, progress)
-            job = next(self._ids)
-            process.tell({"do": "paint", "job": job, "recipe": job_json, "meta": meta, "source": str(source)})
-            try:
-                return self._follow(process, job, progress)
-            except BaseException:
-                self._segments.sweep(result_name(source))
-                raise
+        self._await_ready(process, progress)
+        job = next(self._ids)
+        order = {"recipe": job_json, "meta": meta, "source": str(source), "rank": rank}
+        said = process.hear(job)
+        process.tell({"do": "paint", "job": job, **order})
+        try:
+            return self._follow(process, job, said, progress)
+        except BaseException:
+            self._segments.sweep(result_name(source))
+            raise
+        finally:
+            process.forget(job)
 
     def close(self) -> None:
         """End the worker and remove what it left."""
@@ -125,17 +138,17 @@ class WorkerBackend:
         if process.lost.is_set():
             raise self._loss(process)
 
-    def _follow(self, process: _Process, job: int, progress: Progress) -> tuple[dict[str, Any], Path]:
+    def _follow(
+        self, process: _Process, job: int, said: Mailbox, progress: Progress
+    ) -> tuple[dict[str, Any], Path]:
         fraction, text = 0.0, "starting"
         while True:
             try:
-                message = process.said.get(timeout=TICK)
+                message = said.get(timeout=TICK)
             except queue.Empty:
                 message = {"say": "progress", "job": job, "fraction": fraction, "text": text}
             if message is None:
                 raise self._loss(process)
-            if message["job"] != job:
-                continue
             if message["say"] == "done":
                 return message["meta"], Path(message["path"])
             if message["say"] == "failed":
@@ -144,26 +157,26 @@ class WorkerBackend:
             try:
                 progress(fraction, text)
             except BaseException:
-                self._halt(process, job)
+                self._halt(process, job, said)
                 raise
 
-    def _halt(self, process: _Process, job: int) -> None:
+    def _halt(self, process: _Process, job: int, said: Mailbox) -> None:
         """Ask the worker to stop `job`; kill it when it does not."""
         process.tell({"do": "cancel", "job": job})
         deadline = time.monotonic() + GRACE
         while (remaining := deadline - time.monotonic()) > 0:
             try:
-                message = process.said.get(timeout=remaining)
+                message = said.get(timeout=remaining)
             except queue.Empty:
                 break
             if message is None:
                 break
-            if message["job"] == job and message["say"] in ("done", "failed"):
+            if message["say"] in ("done", "failed"):
                 return
         log.warning("The worker did not stop within %g s and is replaced.", GRACE)
         process.kill()
         if not self._closed:
-            self._living()
+            self.warm()
 
     def _loss(self, process: _Process) -> WorkerLost:
         if self._closed:
@@ -172,7 +185,7 @@ class WorkerBackend:
         if not process.warm:  # another would fare no better: none until somebody asks for one
             words = f": {process.last_words}" if process.last_words else ""
             return WorkerLost(f"The painting process cannot start ({process.cause}{words}).")
-        self._living()
+        self.warm()
         return WorkerLost(
             f"The painting process stopped unexpectedly ({process.cause}); "
             "try again or use a smaller picture."
@@ -183,7 +196,6 @@ class _Process:
     """One worker's life.
 
     Attributes:
-        said: what it said of jobs; None is its end.
         warm: whether it has said that it is ready.
         facts: what it then said of itself.
         ready: set when it is ready, or lost.
@@ -192,7 +204,9 @@ class _Process:
     """
 
     def __init__(self, entry: str, segments: Segments) -> None:
-        self.said: queue.Queue[Message | None] = queue.Queue()
+        self._said: dict[int, Mailbox] = {}
+        self._saying = threading.Lock()
+        self._telling = threading.Lock()
         self.warm = False
         self.facts: dict[str, Any] = {}
         self.ready = threading.Event()
@@ -226,9 +240,22 @@ class _Process:
     def tell(self, message: Message) -> None:
         """Send a message; one that finds the worker dead is lost, and its end says so."""
         assert self._popen and self._popen.stdin
-        with contextlib.suppress(OSError, ValueError):  # it has gone, or `end` was called meanwhile
+        with self._telling, contextlib.suppress(OSError, ValueError):  # it has gone, or is made to go
             self._popen.stdin.write(json.dumps(message) + "\n")
             self._popen.stdin.flush()
+
+    def hear(self, job: int) -> Mailbox:
+        """Begin to collect what the worker says of a job."""
+        said: Mailbox = queue.Queue()
+        with self._saying:
+            self._said[job] = said
+            if self.lost.is_set():
+                said.put(None)
+        return said
+
+    def forget(self, job: int) -> None:
+        with self._saying:
+            del self._said[job]
 
     def kill(self) -> None:
         """End it now, and wait for that."""
@@ -237,8 +264,7 @@ class _Process:
             self._popen.wait()
             # Not for ever: a process that it left behind may hold the pipes open.
             if not self.lost.wait(GRACE):
-                self.lost.set()
-                self.said.put(None)
+                self._lose()
 
     def end(self) -> None:
         """Let it end, which it does when its input ends; kill it when it does not."""
@@ -260,9 +286,14 @@ class _Process:
             self._spawned.set()
         if self._popen:
             self._listen(self._popen)
-        self.lost.set()
+        self._lose()
         self.ready.set()
-        self.said.put(None)
+
+    def _lose(self) -> None:
+        with self._saying:
+            self.lost.set()
+            for said in self._said.values():
+                said.put(None)
 
     def _listen(self, popen: subprocess.Popen[str]) -> None:
         assert popen.stdout
@@ -275,7 +306,9 @@ class _Process:
                 log.info("The worker is ready: %s.", message["facts"])
                 self.ready.set()
             else:
-                self.said.put(message)
+                with self._saying:
+                    if said := self._said.get(message["job"]):
+                        said.put(message)
         popen.wait()
         stderr.join(GRACE)
 

@@ -1,6 +1,7 @@
 """The worker's side of `WorkerBackend`: `python -m impasto.backends.worker_process ENTRY PARENT DIR…`.
 
 It reads messages from stdin and writes them to stdout, one JSON object a line, and ends with stdin.
+Each job has a thread of its own; how many there are at a time is the parent's business.
 """
 
 from __future__ import annotations
@@ -17,18 +18,23 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
 
 from impasto.backends import Parcel
 from impasto.backends.segments import Segments, result_name, view
+from impasto.backends.turns import TURNS
 from impasto.errors import Cancelled, ImpastoError, OutOfMemory
 from impasto.job import Job
 
 PR_SET_PDEATHSIG = 1
 SPACING = 0.02
 """Seconds between two progress messages."""
+
+MOST_JOBS = 64
+"""Threads at most; those that are free are used before another is made."""
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -73,10 +79,14 @@ def perform(
     number = order["job"]
     last = 0.0
 
-    def progress(fraction: float, text: str) -> None:
-        nonlocal last
+    def check() -> None:
         if number in inbox.stopped:
             raise Cancelled("The painting was cancelled.")
+
+    def progress(fraction: float, text: str) -> None:
+        nonlocal last
+        check()
+        TURNS.give_way(check)
         now = time.monotonic()
         if now - last >= SPACING:
             last = now
@@ -92,7 +102,8 @@ def perform(
     failed = {"say": "failed", "job": number}
     try:
         parcel = Parcel.unpacked(view(Path(order["source"])), order["meta"])
-        result = entry.perform(Job.from_json(order["recipe"]), parcel, progress)
+        with TURNS.rank(order["rank"]):
+            result = entry.perform(Job.from_json(order["recipe"]), parcel, progress)
         path = segments.write(result.data, result_name(order["source"]))
         return {"say": "done", "job": number, "meta": dict(result.meta), "path": str(path)}
     except ImpastoError as error:
@@ -114,8 +125,11 @@ def main(entry_name: str, parent: str, *directories: str) -> None:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
+    mouth = threading.Lock()
+
     def say(message: dict[str, Any]) -> None:
-        out.write(json.dumps(message) + "\n")
+        with mouth:
+            out.write(json.dumps(message) + "\n")
 
     inbox = Inbox(sys.stdin)
     segments = Segments(list(map(Path, directories)))
@@ -126,9 +140,10 @@ def main(entry_name: str, parent: str, *directories: str) -> None:
     except Exception:  # the job that meets the same trouble tells it to somebody
         traceback.print_exc()
     say({"say": "ready", "facts": facts})
+    threads = ThreadPoolExecutor(MOST_JOBS)
     while True:
         order = inbox.jobs.get()
-        say(perform(entry, order, inbox, segments, say))
+        threads.submit(lambda order: say(perform(entry, order, inbox, segments, say)), order)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
 def described(status: dict[str, Any]) -> str:
     """The status for a person to read."""
     worker, queue, memory = status["worker"], status["queue"], status["memory_mb"]
-    running = queue["running"]
+    under_way = (f"job {job['job']} ({job['priority']}) {job['fraction']:.0%}" for job in queue["running"])
     waiting = ", ".join(f"{count} {name}" for name, count in queue["waiting"].items() if count)
     limit = status["idle_limit"]
     megabytes = (f"{name} {value:.0f} MB" for name, value in memory.items() if value is not None)
@@ -39,7 +39,7 @@ def described(status: dict[str, Any]) -> str:
         "paints on": f"{worker['device']}, engine {worker['engine']}"
         if "device" in worker
         else "not known yet",
-        "painting": f"job {running['job']}, {running['fraction']:.0%}" if running else "nothing",
+        "painting": ", ".join(under_way) or "nothing",
         "waiting": waiting or "nothing",
         "jobs": f"{queue['done']} done, {queue['failed']} failed, {queue['cancelled']} cancelled",
         "memory": ", ".join(megabytes) or "not known",

@@ -1,5 +1,9 @@
-"""The jobs that wait, and the one that is painted: interactive before normal before batch, and
-first come, first served within each."""
+"""The jobs that wait, and those under way: interactive before normal before batch, and first come,
+first served within each.
+
+Two jobs of a kind are under way at a time, so that one is read or written while the other is painted.
+More urgent ones begin at once, and the worker paints them first (`impasto.backends.turns`).
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,18 @@ from typing import Any
 
 from impasto.backends.segments import remove
 from impasto.backends.worker import WorkerBackend
-from impasto.errors import Cancelled, DaemonError, ImpastoError
+from impasto.errors import Cancelled, DaemonError, ImpastoError, OutOfMemory, WorkerLost
 
 log = logging.getLogger(__name__)
 
 PRIORITIES = ("interactive", "normal", "batch")
 ENDED = ("done", "failed", "cancelled")
+
+SLOTS = 2
+"""Jobs under way beside none that is less urgent."""
+
+LARGE = 32 << 20
+"""Bytes; a larger picture takes all slots, so that memory is not needed for two such."""
 
 
 @dataclass(eq=False)
@@ -33,6 +43,8 @@ class Task:
         text: what is happening, or why it failed.
         news: whether something changed since its owner last asked.
         released: its owner has forgotten it.
+        crowded: another job was under way at the same time.
+        alone: no other may be, for what it failed of may have been another's doing.
     """
 
     id: int
@@ -48,19 +60,31 @@ class Task:
     result: tuple[dict[str, Any], Path] | None = None
     news: bool = False
     released: bool = False
+    crowded: bool = False
+    alone: bool = False
+
+    @property
+    def rank(self) -> int:
+        """0 for the most urgent."""
+        return PRIORITIES.index(self.priority)
+
+    @property
+    def slots(self) -> int:
+        return SLOTS if self.alone or self.size > LARGE else 1
 
 
 class Queue:
-    """Runs tasks on a worker, one at a time. All methods can be called from any thread."""
+    """Runs tasks on a worker. All methods can be called from any thread."""
 
     def __init__(self, worker: WorkerBackend) -> None:
         self._worker = worker
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, int, Task]] = []
         self._order = itertools.count()
-        self._running: Task | None = None
+        self._running: list[Task] = []
         self.ended: Counter[str] = Counter()
-        threading.Thread(target=self._run, name="queue", daemon=True).start()
+        for _ in range(SLOTS * len(PRIORITIES)):
+            threading.Thread(target=self._run, name="queue", daemon=True).start()
 
     def start(self, task: Task) -> None:
         """Queue a task.
@@ -71,8 +95,11 @@ class Queue:
         with self._changed:
             if task.state != "filling":
                 raise DaemonError(f"Job {task.id} was started before; it is {task.state}.")
-            self._tell(task, "queued", "waiting")
-            heapq.heappush(self._waiting, (PRIORITIES.index(task.priority), next(self._order), task))
+            self._queue(task)
+
+    def _queue(self, task: Task) -> None:
+        self._tell(task, "queued", "waiting")
+        heapq.heappush(self._waiting, (task.rank, next(self._order), task))
 
     def wait(self, task: Task, seconds: float) -> tuple[str, float, str]:
         """State, fraction and text of a task, as soon as there is news, at most after `seconds`."""
@@ -95,21 +122,23 @@ class Queue:
         self.cancel(task)
         with self._changed:
             task.released = True
-            if task is not self._running:
+            if task not in self._running:
                 _free(task)
 
     def active(self) -> bool:
         """Whether anything waits or runs."""
         with self._changed:
-            return self._running is not None or bool(self._waiting)
+            return bool(self._running or self._waiting)
 
     def summary(self) -> dict[str, Any]:
-        """What `status` tells of the queue: the running job, how many wait, how many ended how."""
+        """What `status` tells of the queue: the jobs under way, how many wait, how many ended how."""
         with self._changed:
             waiting = Counter(task.priority for *_, task in self._waiting)
-            running = self._running
             return {
-                "running": running and {"job": running.id, "fraction": running.fraction},
+                "running": [
+                    {"job": task.id, "priority": task.priority, "fraction": task.fraction}
+                    for task in sorted(self._running, key=lambda task: (task.rank, task.id))
+                ],
                 "waiting": {priority: waiting[priority] for priority in PRIORITIES},
                 **{state: self.ended[state] for state in ENDED},
             }
@@ -123,17 +152,34 @@ class Queue:
         self.ended[state] += 1
         self._tell(task, state, str(error) if error else "done")
 
+    def _may_start(self) -> bool:
+        if not self._waiting:
+            return False
+        *_, task = self._waiting[0]
+        if task.alone:
+            return not self._running
+        taken = sum(other.slots for other in self._running if other.rank <= task.rank)
+        return taken + task.slots <= SLOTS
+
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
+                self._changed.wait_for(self._may_start)
                 *_, task = heapq.heappop(self._waiting)
-                self._running = task
+                self._running.append(task)
+                for other in self._running:
+                    other.crowded = len(self._running) > 1 or other.crowded
                 self._tell(task, "running", "starting")
             began = time.monotonic()
             result, error = self._paint(task)
             with self._changed:
-                self._running = None
+                self._running.remove(task)
+                self._changed.notify_all()
+                if task.state == "running" and self._is_perhaps_innocent(task, error):
+                    log.info("Job %d is tried again, alone: %s", task.id, error)
+                    task.alone = True
+                    self._queue(task)
+                    continue
                 if task.state == "running":
                     task.result = result
                     task.fraction = 1.0 if result else task.fraction
@@ -145,6 +191,10 @@ class Queue:
             reason = f": {error}" if task.state == "failed" else ""
             log.info("Job %d %s after %.2f s%s", task.id, task.state, time.monotonic() - began, reason)
 
+    def _is_perhaps_innocent(self, task: Task, error: ImpastoError | None) -> bool:
+        """Whether a job failed of what another one under way may have done to the worker."""
+        return isinstance(error, WorkerLost | OutOfMemory) and task.crowded and not task.alone
+
     def _paint(self, task: Task) -> tuple[tuple[dict[str, Any], Path] | None, ImpastoError | None]:
         def progress(fraction: float, text: str) -> None:
             with self._changed:
@@ -155,7 +205,7 @@ class Queue:
                     self._tell(task, "running", text)
 
         try:
-            return self._worker.paint(task.recipe, task.meta, task.source, progress), None
+            return self._worker.paint(task.recipe, task.meta, task.source, progress, task.rank), None
         except ImpastoError as error:
             return None, error
         except Exception:  # whatever it is, the next job deserves a queue
