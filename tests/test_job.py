@@ -27,13 +27,17 @@ looks = st.builds(
     detail=st.floats(0, 1),
     engine=st.sampled_from(ENGINES),
     seed=st.integers(0, 2**63 - 1),
+    tile=st.booleans(),
+    sprite=st.booleans(),
 )
 outputs = st.builds(
     Output,
     format=st.sampled_from((None, *FORMATS)),
     depth=st.sampled_from((None, 8, 16, 32)),
     quality=st.integers(1, 100),
+    size=st.none() | st.integers(1, 1 << 16),
     name=st.lists(st.sampled_from(["{stem}", "{style}", "{{", "}}"]) | literals, min_size=1).map("".join),
+    variants=st.sampled_from(["all", "one"]),
 )
 regions = st.builds(
     Region,
@@ -42,7 +46,24 @@ regions = st.builds(
     feather=st.floats(0, 1e4),
     grow=st.floats(-1e4, 1e4),
 )
-jobs = st.builds(Job, look=looks, output=outputs, regions=st.lists(regions, max_size=3).map(tuple))
+plain = st.builds(Job, look=looks, output=outputs, regions=st.lists(regions, max_size=3).map(tuple))
+
+
+@st.composite
+def with_variants(draw: st.DrawFn) -> Job:
+    """A job with variants, as it is read: each changes some keys of the job."""
+    job = draw(plain)
+    data, listed = job.to_dict(), []
+    for number in range(draw(st.integers(1, 3))):
+        other = draw(plain).to_dict()
+        changes = other.get("look", {}) | other.get("output", {})
+        keys = draw(st.sets(st.sampled_from([*changes]))) if changes else set()
+        changes = {key: changes[key] for key in keys - {"variants"}} | {"name": f"{number}"}
+        listed.append(changes | ({"region": other["region"]} if "region" in other else {}))
+    return Job.from_dict(data | {"variant": listed})
+
+
+jobs = plain | with_variants()
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -167,6 +188,74 @@ def test_the_label_names_the_styles() -> None:
     assert Job.from_dict({"region": [region, region]}).label == "scream"
 
 
+THREE = """
+[look]
+style = "great-wave"
+strength = 0.8
+
+[[region]]
+select = "subject"
+keep_color = 1.0
+
+[output]
+format = "png"
+
+[[variant]]
+
+[[variant]]
+style = "kiss"
+size = 800
+
+[[variant]]
+style = "scream"
+strength = 1.0
+name = "{stem} loud"
+"""
+
+
+def test_variants_change_keys_of_the_job() -> None:
+    job = Job.from_toml(THREE)
+    first, second, third = job.for_picture(b"1")
+    assert (first.look, first.output, first.regions) == (job.look, job.output, job.regions)
+    assert (second.label, second.look.strength, second.output.size) == ("kiss", 0.8, 800)
+    assert second.output.format == third.output.format == "png"
+    assert (third.label, third.look.strength, third.output.name) == ("scream", 1.0, "{stem} loud")
+    assert second.regions[0].look.style == second.look.style
+    assert not any(variant.variants for variant in job.variants)
+    assert Job().for_picture(b"1") == (Job(),)
+
+
+def test_a_picture_gets_one_of_the_variants_always_the_same() -> None:
+    job = Job.from_toml(THREE.replace('"png"', '"png"\nvariants = "one"'))
+    chosen = [job.for_picture(bytes([number])) for number in range(9)]
+    assert {len(own) for own in chosen} == {1}
+    assert chosen == [job.for_picture(bytes([number])) for number in range(9)]
+    assert {own[0].label for own in chosen} == {"great-wave", "kiss", "scream"}
+
+
+@pytest.mark.parametrize(
+    ("variants", "part"),
+    [
+        ([{"strenght": 1}], "“strenght” in variant .*“strength”"),
+        ([{"variants": "one"}], "Unknown key “variants”"),
+        ([{"scale": 9}], "scale must lie between"),
+        ([3], "A variant must be a table"),
+        ({}, "Variants are a list"),
+        ([{"style": str(number)} for number in range(65)], "at most 64"),
+        ([{"style": "kiss"}, {"style": "kiss", "size": 800}], "Variants 1 and 2 would have one name"),
+        ([{"format": "png"}, {"size": 8}], "Variants 1 and 2 would have one name"),
+    ],
+)
+def test_variants_that_are_none(variants: Any, part: str) -> None:
+    with pytest.raises(JobError, match=part):
+        Job.from_dict({"variant": variants})
+
+
+def test_variants_of_one_name_but_several_formats() -> None:
+    job = Job.from_dict({"variant": [{"format": "png"}, {"format": "jpeg"}]})
+    assert len(job.for_picture(b"")) == 2
+
+
 def test_a_key_like_no_other_is_refused_without_a_guess() -> None:
     with pytest.raises(JobError, match=r"^Unknown key “zzz” in look\.$"):
         Job.from_dict({"look": {"zzz": 1}})
@@ -184,6 +273,10 @@ WRONG = {
     ("look", "seed"): [*NOT_WHOLE, -1, 2**63],
     ("output", "format"): [True, 1, "", "jpg", "PNG", ["png"]],
     ("output", "depth"): [True, 0, 12, 64, 8.0, "8", [8]],
+    ("look", "tile"): [None, 0, 1, "true"],
+    ("look", "sprite"): [None, 0, 1, "true"],
+    ("output", "size"): [True, 0, -1, "800", 800.0, 1 << 17],
+    ("output", "variants"): [None, True, "", "each"],
     ("output", "quality"): [*NOT_WHOLE, 0, 101],
     ("output", "name"): [
         *NOT_A_NAME,
@@ -261,6 +354,8 @@ def test_whatever_comes_is_a_job_or_a_job_error(data: Any) -> None:
         {"version": data},
         {"region": data},
         {"region": [data]},
+        {"variant": data},
+        {"variant": [data]},
     ):
         try:
             job = Job.from_dict(shape)

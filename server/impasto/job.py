@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import PurePath
-from string import Formatter
 from typing import Any, Self
 
-from impasto import selector
+from impasto import selector, values
 from impasto.errors import JobError, did_you_mean
 
 VERSION = 1
@@ -26,6 +25,9 @@ NO_STYLE = "none"
 """As the style of a region: it stays as it is."""
 
 MAX_REGIONS = 256
+MAX_VARIANTS = 64
+LISTS = {"region": "regions", "variant": "variants"}
+"""What the fields of a job are called where one table of several is written at a time."""
 
 
 def _checked(cls: type, data: Any, where: str, others: Sequence[str] = ()) -> dict[str, Any]:
@@ -39,56 +41,18 @@ def _checked(cls: type, data: Any, where: str, others: Sequence[str] = ()) -> di
     return data
 
 
-def _number(value: Any, where: str, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise JobError(f"{where} must be a number, not {value!r}.")
-    if not low <= value <= high:  # nor is NaN
-        raise JobError(f"{where} must lie between {low:g} and {high:g}, not {value!r}.")
-    return float(value)
-
-
-def _whole(value: Any, where: str, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise JobError(f"{where} must be a whole number between {low} and {high}, not {value!r}.")
-    return value
-
-
-def _text(value: Any, where: str) -> str:
-    try:
-        if isinstance(value, str) and value and "\0" not in value and value.encode():
-            return value
-    except UnicodeEncodeError:  # half a character, which neither TOML nor a socket can carry
-        pass
-    raise JobError(f"{where} must be text, not {value!r}.")
-
-
-def _pattern(value: Any, where: str) -> str:
-    """A file name in which only the bare {stem} and {style} are filled in."""
-    text = _text(value, where)
-    try:
-        parts = list(Formatter().parse(text))
-    except ValueError:
-        parts = [("", "", "", None)]
-    # A format such as {stem:>999999999} could fill the memory, an attribute tell internals.
-    plain = all(part[1:] in ((None, None, None), ("stem", "", None), ("style", "", None)) for part in parts)
-    if not plain or "/" in text or "\\" in text:
-        raise JobError(f"{where} must be a pattern such as “{{stem}}-{{style}}”, not {value!r}.")
-    return text
-
-
-def _choice(value: Any, where: str, known: tuple[Any, ...]) -> Any:
-    # By type as well, because 8.0 and True equal whole numbers.
-    if not any(type(value) is type(choice) and value == choice for choice in known):
-        choices = [str(choice) for choice in known if choice is not None]
-        near = did_you_mean(str(value), choices)
-        raise JobError(f"{where} must be one of {', '.join(choices)}, not {value!r}{near}.")
-    return value
-
-
 def _non_default(instance: Any) -> dict[str, Any]:
     """Fields of a dataclass that differ from their defaults, by name."""
-    values = ((field, getattr(instance, field.name)) for field in fields(instance))
-    return {field.name: value for field, value in values if value != field.default}
+    found = ((field, getattr(instance, field.name)) for field in fields(instance))
+    return {field.name: value for field, value in found if value != field.default}
+
+
+def _tables(data: dict[str, Any], name: str, most: int) -> list[Any]:
+    """The list called `name`, "regions" or "variants"."""
+    tables = data.get(name, [])
+    if not isinstance(tables, list) or len(tables) > most:
+        raise JobError(f"{name.capitalize()} are a list of at most {most} tables: [[{name[:-1]}]].")
+    return tables
 
 
 @dataclass(frozen=True)
@@ -118,8 +82,8 @@ class StyleRef:
         if isinstance(data, str):
             data = {"ref": data}
         data = _checked(cls, data, "style")
-        ref = _text(data.get("ref"), "The name (“ref”) of a style")
-        weight = _number(data.get("weight", 1.0), f"The weight of style “{ref}”", 0.0, 1e6)
+        ref = values.text(data.get("ref"), "The name (“ref”) of a style")
+        weight = values.number(data.get("weight", 1.0), f"The weight of style “{ref}”", 0.0, 1e6)
         return cls(ref, weight)
 
     def to_dict(self) -> str | dict[str, Any]:
@@ -138,6 +102,9 @@ class Look:
         detail: how much of what the photograph shows finer than the strokes returns, 0 to 1.
         engine: technique that paints; "auto" takes the fastest that knows the style.
         seed: of whatever is random in an engine.
+        tile: the picture is a texture that repeats, and so is the painting: its edges meet.
+        sprite: only what is opaque counts, and its colours go on where the picture is transparent,
+            so that a filtered edge shows no other.
     """
 
     style: tuple[StyleRef, ...] = ()
@@ -147,6 +114,8 @@ class Look:
     detail: float = 0.6
     engine: str = "auto"
     seed: int = 0
+    tile: bool = False
+    sprite: bool = False
 
     @classmethod
     def from_dict(cls, data: Any, where: str = "look", others: Sequence[str] = ()) -> Self:
@@ -159,12 +128,14 @@ class Look:
             raise JobError("At least one style must have a weight above 0.")
         return cls(
             style=refs,
-            strength=_number(data.get("strength", 1.0), "strength", 0.0, 1.0),
-            scale=_number(data.get("scale", 1.0), "scale", 0.25, 4.0),
-            keep_color=_number(data.get("keep_color", 0.0), "keep_color", 0.0, 1.0),
-            detail=_number(data.get("detail", cls.detail), "detail", 0.0, 1.0),
-            engine=_choice(data.get("engine", "auto"), "engine", ENGINES),
-            seed=_whole(data.get("seed", 0), "seed", 0, 2**63 - 1),
+            strength=values.number(data.get("strength", 1.0), "strength", 0.0, 1.0),
+            scale=values.number(data.get("scale", 1.0), "scale", 0.25, 4.0),
+            keep_color=values.number(data.get("keep_color", 0.0), "keep_color", 0.0, 1.0),
+            detail=values.number(data.get("detail", cls.detail), "detail", 0.0, 1.0),
+            engine=values.choice(data.get("engine", "auto"), "engine", ENGINES),
+            seed=values.whole(data.get("seed", 0), "seed", 0, 2**63 - 1),
+            tile=values.flag(data.get("tile", False), "tile"),
+            sprite=values.flag(data.get("sprite", False), "sprite"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -202,10 +173,10 @@ class Region:
             changes["style"] = []
         look = Look.from_dict(base.to_dict() | changes, "region", [*own])
         return cls(
-            select=str(selector.parse(_text(data.get("select"), "The “select” of a region"))),
+            select=str(selector.parse(values.text(data.get("select"), "The “select” of a region"))),
             look=look,
-            feather=_number(data.get("feather", 0.0), "feather", 0.0, selector.FARTHEST),
-            grow=_number(data.get("grow", 0.0), "grow", -selector.FARTHEST, selector.FARTHEST),
+            feather=values.number(data.get("feather", 0.0), "feather", 0.0, selector.FARTHEST),
+            grow=values.number(data.get("grow", 0.0), "grow", -selector.FARTHEST, selector.FARTHEST),
         )
 
     def to_dict(self, base: Look = Look()) -> dict[str, Any]:
@@ -226,7 +197,9 @@ class Output:
         format: one of `FORMATS`, or None to keep the input's.
         depth: bits per channel, 8, 16 or 32 (float), or None to keep the input's.
         quality: of a lossy format, 1 to 100.
+        size: pixels that the longer side has at most, or None to keep the input's.
         name: pattern of the file name, without ending; {stem} and {style} are filled in.
+        variants: "all" paints each variant of a job, "one" a picture's own, always the same.
         deliver: "" for the painted picture; of bare pixels also "layers", each region for itself,
             "masks", what the regions select, with nothing painted, or "segments", a map of all
             segments; see `backends.delivery`.
@@ -235,18 +208,22 @@ class Output:
     format: str | None = None
     depth: int | None = None
     quality: int = 92
+    size: int | None = None
     name: str = "{stem}-{style}"
     deliver: str = ""
+    variants: str = "all"
 
     @classmethod
     def from_dict(cls, data: Any) -> Self:
         data = _checked(cls, data, "output")
         return cls(
-            format=_choice(data.get("format"), "format", (None, *FORMATS)),
-            depth=_choice(data.get("depth"), "depth", (None, 8, 16, 32)),
-            quality=_whole(data.get("quality", cls.quality), "quality", 1, 100),
-            name=_pattern(data.get("name", cls.name), "The output name"),
-            deliver=_choice(data.get("deliver", ""), "deliver", DELIVERIES),
+            format=values.choice(data.get("format"), "format", (None, *FORMATS)),
+            depth=values.choice(data.get("depth"), "depth", (None, 8, 16, 32)),
+            quality=values.whole(data.get("quality", cls.quality), "quality", 1, 100),
+            size=None if data.get("size") is None else values.whole(data["size"], "size", 1, 1 << 16),
+            name=values.pattern(data.get("name", cls.name), "The output name"),
+            deliver=values.choice(data.get("deliver", ""), "deliver", DELIVERIES),
+            variants=values.choice(data.get("variants", "all"), "variants", ("all", "one")),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -258,12 +235,14 @@ class Job:
     """A look, regions with looks of their own, and what to hand back.
 
     Without a style, the look leaves what is in no region as it is. Later regions lie over earlier
-    ones. `version` is that of this description; `[[region]]` is the key of the regions.
+    ones. Variants are jobs that take the place of this one, see `for_picture`. `version` is that of
+    this description; `[[region]]` and `[[variant]]` are the keys of regions and variants.
     """
 
     look: Look = Look()
     output: Output = Output()
     regions: tuple[Region, ...] = ()
+    variants: tuple[Job, ...] = ()
     version: int = VERSION
 
     @classmethod
@@ -274,30 +253,81 @@ class Job:
             JobError: an unknown key (with the nearest known one), a value of the wrong type or
                 out of range, or a version that this program does not know.
         """
-        if isinstance(data, dict) and "region" in data:
-            data = {"regions" if key == "region" else key: value for key, value in data.items()}
-        data = _checked(cls, data, "the job")
+        if isinstance(data, dict):
+            data = {LISTS.get(key, key): value for key, value in data.items()}
+        data = _checked(cls, data, "the job", ["region", "variant"])
         version = data.get("version", VERSION)
         if type(version) is not int or version != VERSION:
             raise JobError(f"This job has version {version!r}; this Impasto knows version {VERSION}.")
         look = Look.from_dict(data.get("look", {}))
-        regions = data.get("regions", [])
-        if not isinstance(regions, list) or len(regions) > MAX_REGIONS:
-            raise JobError(f"Regions are a list of at most {MAX_REGIONS} tables: [[region]].")
-        own = tuple(Region.from_dict(region, look) for region in regions)
-        return cls(look, Output.from_dict(data.get("output", {})), own)
+        tables = _tables(data, "regions", MAX_REGIONS)
+        regions = tuple(Region.from_dict(region, look) for region in tables)
+        job = cls(look, Output.from_dict(data.get("output", {})), regions)
+        variants = tuple(job._variant(own, tables) for own in _tables(data, "variants", MAX_VARIANTS))
+        if job.output.variants == "all":
+            _check_names(variants)
+        return replace(job, variants=variants)
+
+    def _variant(self, changes: Any, regions: list[Any]) -> Job:
+        """This job with the keys of a look and an output changed, and perhaps the regions."""
+        if not isinstance(changes, dict):
+            raise JobError(f"A variant must be a table of keys and values, not {type(changes).__name__}.")
+        look, output = ({field.name for field in fields(part)} for part in (Look, Output))
+        output -= {"variants"}
+        for key in changes:
+            if key not in look | output | {"region"}:
+                near = did_you_mean(str(key), sorted(look | output))
+                raise JobError(f"Unknown key “{key}” in variant{near}.")
+        given = {key: value for key, value in changes.items() if value is not None}
+        return Job.from_dict(
+            {
+                "look": self.look.to_dict() | {key: given[key] for key in look & given.keys()},
+                "output": replace(self.output, variants="all").to_dict()
+                | {key: given[key] for key in output & given.keys()},
+                "region": given.get("region", regions),
+            }
+        )
 
     def to_dict(self) -> dict[str, Any]:
+        regions = [region.to_dict(self.look) for region in self.regions]
         parts: dict[str, Any] = {
             "look": self.look.to_dict(),
-            "region": [region.to_dict(self.look) for region in self.regions],
+            "region": regions,
             "output": self.output.to_dict(),
+            "variant": [self._changes(variant, regions) for variant in self.variants],
         }
         return {"version": self.version} | {name: part for name, part in parts.items() if part}
 
+    def _changes(self, variant: Job, regions: list[Any]) -> dict[str, Any]:
+        """The inverse of `_variant`."""
+        changes: dict[str, Any] = {}
+        for own, base in ((variant.look, self.look), (variant.output, self.output)):
+            known = own.to_dict()
+            for field in fields(own):
+                value = getattr(own, field.name)
+                if value != getattr(base, field.name) and field.name != "variants":
+                    changes[field.name] = known.get(field.name, value)
+        if self._variant(changes, regions).regions != variant.regions:
+            changes["region"] = [region.to_dict(variant.look) for region in variant.regions]
+        return changes
+
+    def for_picture(self, digest: bytes) -> tuple[Job, ...]:
+        """The jobs, without variants, that this one means for a picture.
+
+        Args:
+            digest: of the picture's bytes; where each picture gets one of the variants, it decides.
+        """
+        if not self.variants:
+            return (self,)
+        if self.output.variants == "all":
+            return self.variants
+        return (self.variants[int.from_bytes(digest) % len(self.variants)],)
+
     def looks(self) -> Iterator[Look]:
-        """The looks that paint: the base look's if it has a style, and those of regions."""
+        """The looks that paint: the base look's if it has a style, and those of regions and variants."""
         yield from (look for look in (self.look, *(r.look for r in self.regions)) if look.style)
+        for variant in self.variants:
+            yield from variant.looks()
 
     @property
     def label(self) -> str:
@@ -343,3 +373,16 @@ class Job:
             for table in tables:
                 lines += ["", header, *(f"{key} = {value(item)}" for key, item in table.items())]
         return "\n".join(lines) + "\n"
+
+
+def _check_names(variants: Sequence[Job]) -> None:
+    """Make sure that the paintings of one picture have names of their own."""
+    seen: dict[str, list[tuple[int, str | None]]] = {}
+    for number, job in enumerate(variants, 1):
+        others = seen.setdefault(job.output.name.format(stem="{stem}", style=job.label), [])
+        for other, format_name in others:
+            if None in (format_name, job.output.format) or format_name == job.output.format:
+                raise JobError(
+                    f"Variants {other} and {number} would have one name; give one of them another: name = …"
+                )
+        others.append((number, job.output.format))
