@@ -84,7 +84,7 @@ class Watch:
     """
 
     def __init__(self, *roots: Path, **options: Any) -> None:
-        names = ("connect", "poll", "interval", "own_process")
+        names = ("connect", "lanes", "poll", "interval", "own_process")
         own = {name: options.pop(name) for name in names if name in options}
         settings = Settings(**{"options": LOOK, "settle": 0.1, **options})
         self.events: list[Event] = []

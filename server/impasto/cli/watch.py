@@ -25,6 +25,9 @@ from impasto.styles.references import located
 
 SETTLE, SETTLE_POLL = 2.0, 10.0
 
+LANES = 2
+"""Pictures that the daemon has under way: one is painted while others are read and written."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -83,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
             backend_for(args.no_daemon),
             printer.report,
             progress,
+            lanes=1 if args.no_daemon else LANES,
             own_process=args.no_daemon,
             poll=args.poll,
             interval=args.interval,

@@ -58,8 +58,10 @@ class Order:
     Attributes:
         source: path relative to the folder.
         tries: how often its file was found damaged.
-        job: as it was when the file was read.
-        data, format: of the picture, then of the painting.
+        job: as it was when the file was read; `jobs` is what it means for this picture.
+        data: of the picture, until it is painted.
+        painted: a painting for each of `jobs`.
+        heard: what progress said of it.
         began: `time.monotonic()` at which painting began.
         running: the journal says that it is being painted.
         counted: whether the journal counts this as an attempt already.
@@ -70,8 +72,10 @@ class Order:
     state: State
     tries: int
     job: Job | None = None
-    data: bytes | memoryview = b""
-    format: str = ""
+    jobs: tuple[Job, ...] = ()
+    data: bytes = b""
+    painted: list[publication.Painted] = field(default_factory=list)
+    heard: set[str] = field(default_factory=set)
     began: float = 0.0
     running: bool = False
     counted: bool = False
@@ -174,7 +178,8 @@ class Folder:
         with publication.writing(self.place):
             self.place.mkdir(parents=True, exist_ok=True)
             for row in publication.recover(self.journal):
-                self._report(Event("painted", self.root, self.root / row.path, row.target, 0.0))
+                for target in row.targets:
+                    self._report(Event("painted", self.root, self.root / row.path, target, 0.0))
             publication.sweep(self.place, self.journal.tag)
             draft, _ = publication.make_draft(self.place, self.place, self.journal.tag, b"is it writable?")
             draft.unlink()
@@ -188,7 +193,7 @@ class Folder:
             for row in self.journal.ended("failed"):
                 self.journal.again(row.path, forget=True)
             for row in self.journal.ended("painted"):
-                if row.target is None or state_of(row.target) is None:
+                if not row.targets or None in map(state_of, row.targets):
                     self.journal.again(row.path, forget=True)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from impasto.hotfolder.events import Trouble, shown
 from impasto.hotfolder.tree import State
 
-VERSION = 1
+VERSION = 2
 SCHEMA = f"""
     BEGIN;
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -28,7 +28,12 @@ SCHEMA = f"""
     CREATE TABLE claim (target BLOB PRIMARY KEY, source BLOB NOT NULL, key TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE picture (
         path BLOB PRIMARY KEY, key TEXT NOT NULL, digest BLOB, recipe TEXT, state TEXT NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0, target BLOB, draft BLOB, error TEXT, seconds REAL, ended REAL
+        attempts INTEGER NOT NULL DEFAULT 0, error TEXT, seconds REAL, ended REAL
+    ) WITHOUT ROWID;
+    -- The paintings of a picture, in the order of the recipe's variants.
+    CREATE TABLE painting (
+        path BLOB NOT NULL, number INTEGER NOT NULL, target BLOB NOT NULL, draft BLOB NOT NULL,
+        PRIMARY KEY (path, number)
     ) WITHOUT ROWID;
     CREATE INDEX ended ON picture (ended);
     PRAGMA user_version = {VERSION};
@@ -47,7 +52,7 @@ class Row:
         recipe: the job, as JSON.
         state: "ready" (again), "running", "publishing", "painted" or "failed".
         attempts: how often the painting process died with it.
-        target, draft: of the painting, relative to the folder where they lie in it.
+        targets, drafts: of the paintings; drafts are of no use once it is painted.
         error: why it failed.
     """
 
@@ -57,8 +62,8 @@ class Row:
     recipe: str | None
     state: str
     attempts: int
-    target: Path | None
-    draft: Path | None
+    targets: tuple[Path, ...]
+    drafts: tuple[Path, ...]
     error: str | None
 
     @property
@@ -66,7 +71,7 @@ class Row:
         return self.state in ("painted", "failed")
 
 
-_COLUMNS = "path, key, digest, recipe, state, attempts, target, draft, error"
+_COLUMNS = "path, key, digest, recipe, state, attempts, error"
 
 
 class Journal:
@@ -136,21 +141,28 @@ class Journal:
         self._do(
             "INSERT INTO picture (path, key, digest, recipe, state, attempts)"
             " VALUES (?, ?, ?, ?, 'running', ?)"
-            " ON CONFLICT DO UPDATE SET state = 'running', draft = NULL, error = NULL, attempts ="
+            " ON CONFLICT DO UPDATE SET state = 'running', error = NULL, attempts ="
             " excluded.attempts + iif(key = excluded.key AND recipe = excluded.recipe, attempts, 0),"
             " key = excluded.key, digest = excluded.digest, recipe = excluded.recipe",
             os.fsencode(path), key, digest, recipe, int(attempt),
         )  # fmt: skip
 
-    def publishing(self, path: str, target: Path, draft: Path, state: State) -> None:
-        """A draft is complete on the disk and about to be renamed to its target."""
-        kept = self._kept(target)
+    def publishing(self, path: str, paintings: list[tuple[Path, Path, State]]) -> None:
+        """Drafts are complete on the disk and about to be renamed to their targets.
+
+        Args:
+            paintings: target, draft and the draft's state, of each.
+        """
+        name = os.fsencode(path)
         with self._lock:
             self._do("BEGIN IMMEDIATE")
             try:
-                self._do("INSERT OR REPLACE INTO claim VALUES (?, ?, ?)", kept, os.fsencode(path), state.key)
-                query = "UPDATE picture SET state = 'publishing', target = ?, draft = ? WHERE path = ?"
-                self._do(query, kept, self._kept(draft), os.fsencode(path))
+                self._do("DELETE FROM painting WHERE path = ?", name)
+                for number, (target, draft, state) in enumerate(paintings):
+                    kept, part = self._kept(target), self._kept(draft)
+                    self._do("INSERT OR REPLACE INTO claim VALUES (?, ?, ?)", kept, name, state.key)
+                    self._do("INSERT INTO painting VALUES (?, ?, ?, ?)", name, number, kept, part)
+                self._do("UPDATE picture SET state = 'publishing' WHERE path = ?", name)
                 self._do("COMMIT")
             except Trouble:
                 self._db.rollback()
@@ -158,7 +170,7 @@ class Journal:
 
     def painted(self, path: str, seconds: float) -> None:
         self._do(
-            "UPDATE picture SET state = 'painted', draft = NULL, error = NULL, attempts = 0,"
+            "UPDATE picture SET state = 'painted', error = NULL, attempts = 0,"
             " seconds = ?, ended = ? WHERE path = ?",
             seconds, time.time(), os.fsencode(path),
         )  # fmt: skip
@@ -167,13 +179,13 @@ class Journal:
         self._do(
             "INSERT INTO picture (path, key, recipe, state, error, ended) VALUES (?, ?, ?, 'failed', ?, ?)"
             " ON CONFLICT DO UPDATE SET key = excluded.key, recipe = excluded.recipe, state = 'failed',"
-            " error = excluded.error, ended = excluded.ended, draft = NULL",
+            " error = excluded.error, ended = excluded.ended",
             os.fsencode(path), key, recipe, error, time.time(),
         )  # fmt: skip
 
     def again(self, path: str, attempt: int = 0, forget: bool = False) -> None:
         """A picture is to be painted again; `attempt` is added to its attempts, or they are forgotten."""
-        query = "UPDATE picture SET state = 'ready', draft = NULL, attempts = iif(?, 0, max(0, attempts + ?))"
+        query = "UPDATE picture SET state = 'ready', attempts = iif(?, 0, max(0, attempts + ?))"
         self._do(query + " WHERE path = ?", forget, attempt, os.fsencode(path))
 
     def same(self, path: str, key: str) -> None:
@@ -196,9 +208,11 @@ class Journal:
         return os.fsencode(path.relative_to(self._root) if path.is_relative_to(self._root) else path)
 
     def _row(self, found: tuple[Any, ...]) -> Row:
-        path, key, digest, recipe, state, attempts, target, draft, error = found
-        target, draft = (name and self._root / os.fsdecode(name) for name in (target, draft))
-        return Row(os.fsdecode(path), key, digest, recipe, state, attempts, target, draft, error)
+        path, key, digest, recipe, state, attempts, error = found
+        query = "SELECT target, draft FROM painting WHERE path = ? ORDER BY number"
+        kept = [tuple(self._root / os.fsdecode(name) for name in names) for names in self._all(query, path)]
+        targets, drafts = zip(*kept, strict=True) if kept else ((), ())
+        return Row(os.fsdecode(path), key, digest, recipe, state, attempts, targets, drafts, error)
 
     def _do(self, query: str, *values: Any) -> None:
         self._all(query, *values)

@@ -7,6 +7,8 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path, PurePath
 
 from impasto.errors import UnwritablePicture
@@ -26,6 +28,16 @@ OF_ONE_PICTURE = {
     errno.ELOOP,
 }
 """Errors of writing that come of one picture's name; all others would meet the next one too."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A painting: what it was painted with, the bytes of the file, its format, the seconds it took."""
+
+    job: Job
+    data: bytes | memoryview
+    format: str
+    seconds: float
 
 
 @contextlib.contextmanager
@@ -62,6 +74,33 @@ def candidates(source: str, place: Path, job: Job, format_name: str) -> Iterator
     yield folder / (name + ending)
     for number in range(2, 1_000_000):
         yield folder / f"{name}-{number}{ending}"
+
+
+def publish_all(source: str, place: Path, journal: Journal, painted: list[Painted]) -> list[Path]:
+    """Give the paintings of a picture their names.
+
+    Raises:
+        OSError: what could not be renamed now is renamed by `recover`, unless it is the picture's own
+            fault; then nothing of it is left.
+        Trouble: the journal fails.
+    """
+    targets: list[Path] = []
+    paintings: list[tuple[Path, Path, State]] = []
+    try:
+        for one in painted:
+            names = candidates(source, place, one.job, one.format)
+            target = next(name for name in names if name not in targets and is_free(name, source, journal))
+            paintings.append((target, *make_draft(target.parent, place, journal.tag, one.data)))
+            targets.append(target)
+        journal.publishing(source, paintings)
+        for target, draft, _ in paintings:
+            put(draft, target)
+    except OSError as error:
+        if error.errno in OF_ONE_PICTURE or len(paintings) < len(painted):
+            for _, draft, _ in paintings:
+                draft.unlink(missing_ok=True)
+        raise
+    return targets
 
 
 def is_free(target: Path, source: str, journal: Journal) -> bool:
@@ -143,19 +182,24 @@ def recover(journal: Journal) -> list[Row]:
     """
     published: list[Row] = []
     for row in journal.unfinished():
-        if row.state == "publishing" and row.target and row.draft:
-            claim = journal.claim(row.target)
-            expected = claim and claim[1]
-            draft, there = state_of(row.draft), state_of(row.target)
-            if draft and draft.key == expected:
-                put(row.draft, row.target)
-                there = draft
-            if there and there.key == expected:
-                journal.painted(row.path, 0.0)
-                published.append(row)
-                continue
-        journal.again(row.path)
+        if row.state == "publishing" and all(map(_is_put, repeat(journal), row.targets, row.drafts)):
+            journal.painted(row.path, 0.0)
+            published.append(row)
+        else:
+            journal.again(row.path)
     return published
+
+
+def _is_put(journal: Journal, target: Path, draft: Path) -> bool:
+    """Rename a draft to its target, if that was not done; false when neither is what it was."""
+    claim = journal.claim(target)
+    expected = claim and claim[1]
+    state = state_of(draft)
+    if state and state.key == expected:
+        put(draft, target)
+        return True
+    state = state_of(target)
+    return bool(state and state.key == expected)
 
 
 def sweep(place: Path, tag: str) -> None:

@@ -78,6 +78,7 @@ class Watcher:
         connect: Callable[[], Backend],
         report: Report = lambda event: None,
         progress: Progress = lambda fraction, what: None,
+        lanes: int = 1,
         own_process: bool = False,
         poll: bool = False,
         interval: float | None = None,
@@ -85,9 +86,10 @@ class Watcher:
         """
         Args:
             roots: folders to watch.
-            connect: opens the backend that paints; called again after it was lost.
+            connect: opens the backend that paints; called for each lane, and again after it was lost.
             report: told of what happens.
             progress: told of how far all is, several times a second.
+            lanes: how many pictures the backend paints at a time.
             own_process: the backend paints in this process.
             poll: do without the system's hints, which network shares do not give.
             interval: seconds between two scans that no hint asks for.
@@ -99,6 +101,7 @@ class Watcher:
         self._connect = connect
         self._report = report
         self._progress = progress
+        self._lanes = lanes
         self._own_process = own_process
         self._interval = interval
         self._stirred = threading.Event()
@@ -126,7 +129,12 @@ class Watcher:
                 self._first_open(folder)
             self._hints.supervise()
             self.pipeline = Pipeline(
-                self._connect, self._own_process, self._settings.once, self._report, self._stirred
+                self._connect,
+                self._lanes,
+                self._own_process,
+                self._settings.once,
+                self._report,
+                self._stirred,
             )
             try:
                 self._watch()
