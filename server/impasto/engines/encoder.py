@@ -9,7 +9,7 @@ Bilinear Pooling").
 
 from __future__ import annotations
 
-from impasto.engines.painter import Ops, Tensor
+from impasto.runtime.operations import Ops, Tensor
 
 LEVELS = (16, 32, 64, 128)
 """Channels at 1, 1/2, 1/4 and 1/8 of the resolution."""

@@ -5,18 +5,15 @@ A style is a vector, the concatenated gain and bias of every conditional instanc
 styles is mixing vectors. Most of it works at an eighth of the picture's resolution, so that
 strokes are large and a picture of 24 megapixels still passes as a whole.
 
-The forward pass is written once against `Ops`; torch (training, GPU) and OpenVINO (CPU)
-each bring their own.
+The forward pass is written once against `runtime.operations.Ops`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-Tensor = Any
-"""A torch tensor or an OpenVINO graph output: whatever the `Ops` in use works on."""
+from impasto.runtime.operations import Ops, Tensor
 
 Slots = dict[str, tuple[Tensor, Tensor]]
 
@@ -29,50 +26,6 @@ INPUTS = 4
 Where a photograph is flat, every cell of 8 x 8 pixels would look the same to the network and come
 out as the same stamp; from noise it paints irregular strokes (Ulyanov et al. 2016, "Texture
 Networks")."""
-
-
-class Ops(Protocol):
-    """The handful of operations the painter is made of; tensors are (N, C, H, W)."""
-
-    def conv(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
-        """Convolve with the weights called `name`, borders replicated, size kept (or halved)."""
-        ...
-
-    def norm(self, x: Tensor) -> Tensor:
-        """Instance norm: each channel of each picture with mean 0 and variance 1."""
-        ...
-
-    def affine(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-        """Scale each channel by `gain` and shift it by `bias`, both (N, C)."""
-        ...
-
-    def relu(self, x: Tensor) -> Tensor: ...
-
-    def add(self, x: Tensor, y: Tensor) -> Tensor: ...
-
-    def multiply(self, x: Tensor, y: Tensor) -> Tensor: ...
-
-    def mean(self, x: Tensor) -> Tensor:
-        """Mean of each channel: (N, C, 1, 1)."""
-        ...
-
-    def root(self, x: Tensor) -> Tensor:
-        """Square root of values from 0."""
-        ...
-
-    def concat(self, x: Tensor, y: Tensor) -> Tensor: ...
-
-    def double(self, x: Tensor) -> Tensor:
-        """Nearest-neighbour upsampling by two."""
-        ...
-
-    def unshuffle(self, x: Tensor, factor: int) -> Tensor: ...
-
-    def shuffle(self, x: Tensor, factor: int) -> Tensor: ...
-
-    def sigmoid(self, x: Tensor) -> Tensor: ...
-
-    def columns(self, code: Tensor, start: int, stop: int) -> Tensor: ...
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 from impasto.engines import Check, painter
 from impasto.engines.painter import INPUTS, Shape
 from impasto.runtime import NORM_EPSILON, Weights, executor
+from impasto.runtime.operations import Ops
 
 STRIP_PIXELS = 1_000_000
 
@@ -51,10 +52,10 @@ class StripPainter:
     def __init__(self, shape: Shape, weights: Weights) -> None:
         self.shape = shape
 
-        def layout(ops: painter.Ops, image: Any, code: Any) -> Any:
+        def layout(ops: Ops, image: Any, code: Any) -> Any:
             return painter.layout(ops, shape, image, code)
 
-        def finish(ops: painter.Ops, strokes: Any, image: Any, gain: Any, bias: Any) -> Any:
+        def finish(ops: Ops, strokes: Any, image: Any, gain: Any, bias: Any) -> Any:
             return painter.finish(ops, ops.affine(painter.resolve(ops, strokes, image), gain, bias))
 
         self.layout = executor(layout, weights, (INPUTS,), (shape.code_length,))

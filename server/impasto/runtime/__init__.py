@@ -23,10 +23,10 @@ Check = Callable[[], None]
 """Called every few hundredths of a second while a network runs; raises `Cancelled` to stop it."""
 
 Build = Callable[..., Any]
-"""A network, or a part of one: (ops, *pictures, *vectors) -> picture; see `engines.painter.Ops`."""
+"""A network, or a part of one, of `ops`: see `runtime.operations.Ops`."""
 
 Weights = Mapping[str, np.ndarray]
-"""{"NAME.weight": (out, in, k, k), "NAME.bias": (out,)}, float16 or float32."""
+"""{"NAME.weight": (out, in, k, k) or (out, in), "NAME.bias": (out,)}, float16 or float32."""
 
 NORM_EPSILON = 1e-5
 """Added to the variance of an instance norm."""
@@ -35,10 +35,33 @@ DEVICES = ("cuda", "mps", "xpu", "openvino", "cpu")
 """What `IMPASTO_DEVICE` can say; "cpu" is torch on the processor."""
 
 
-class Executor(Protocol):
+class Network(Protocol):
     """A network made ready on a device, named for the user by `device`."""
 
     device: str
+
+    def __call__(self, arrays: Sequence[np.ndarray], check: Check) -> list[np.ndarray]:
+        """Run the network.
+
+        Args:
+            arrays: float32, of the shapes that it was made for.
+            check: see `Check`.
+
+        Returns:
+            its results, float32.
+
+        Raises:
+            OutOfMemory: the device's memory does not hold them.
+        """
+        ...
+
+
+class Executor:
+    """A network that takes one picture, or several of the same scene, and gives one."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.device = network.device
 
     def __call__(
         self, pictures: Sequence[np.ndarray], vectors: Sequence[np.ndarray], check: Check
@@ -56,7 +79,13 @@ class Executor(Protocol):
         Raises:
             OutOfMemory: the device's memory does not hold this picture.
         """
-        ...
+        return self.network([array[None] for array in (*pictures, *vectors)], check)[0][0]
+
+
+def out_of_memory(arrays: Sequence[np.ndarray]) -> str:
+    """The sentence for it."""
+    height, width = arrays[0].shape[1:3]
+    return f"Not enough memory for {width} x {height} pixels at once."
 
 
 def cores() -> int:
@@ -82,13 +111,31 @@ def graphics_device() -> str | None:
 
 
 def executor(build: Build, weights: Weights, channels: Sequence[int], lengths: Sequence[int]) -> Executor:
-    """Make a network ready on the fastest device here, or on the one `IMPASTO_DEVICE` names.
+    """Make a network of pictures ready, as `network` does.
 
     Args:
-        build: the network.
+        build: (ops, *pictures, *vectors) -> picture; pictures are (1, C, H, W), vectors (1, L).
         weights: its weights.
         channels: of each picture that it takes.
         lengths: of each vector that it takes.
+    """
+
+    def planar(ops: Any, *inputs: Any) -> list[Any]:
+        pictures = [ops.planes(picture) for picture in inputs[: len(channels)]]
+        return [ops.pixels(build(ops, *pictures, *inputs[len(channels) :]))]
+
+    shapes = [*((1, -1, -1, count) for count in channels), *((1, length) for length in lengths)]
+    return Executor(network(planar, weights, shapes))
+
+
+def network(build: Build, weights: Weights, shapes: Sequence[Sequence[int]], exact: bool = False) -> Network:
+    """Make a network ready on the fastest device here, or on the one `IMPASTO_DEVICE` names.
+
+    Args:
+        build: (ops, *arrays) -> list of results.
+        weights: its weights.
+        shapes: of each array that it takes, -1 for a length that varies.
+        exact: compute in float32, where the device would be faster in bfloat16.
 
     Raises:
         ModelMissing: the package that the device needs is not installed.
@@ -109,9 +156,9 @@ def executor(build: Build, weights: Weights, channels: Sequence[int], lengths: S
         # Where this package is installed, OpenVINO reports each start to its makers: over the network,
         # unasked, from a forked process that keeps our pipes open. It does without when the import fails.
         sys.modules["openvino_telemetry"] = None  # pyright: ignore[reportArgumentType]
-        from impasto.runtime.openvino_executor import OpenVinoExecutor
+        from impasto.runtime.openvino_executor import OpenVinoNetwork
 
-        return OpenVinoExecutor(build, weights, channels, lengths)
-    from impasto.runtime.torch_executor import TorchExecutor
+        return OpenVinoNetwork(build, weights, shapes, exact)
+    from impasto.runtime.torch_executor import TorchNetwork
 
-    return TorchExecutor(build, weights, device)
+    return TorchNetwork(build, weights, device, exact)

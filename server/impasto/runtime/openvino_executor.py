@@ -12,7 +12,7 @@ import openvino
 from openvino import opset13
 
 from impasto.errors import OutOfMemory
-from impasto.runtime import NORM_EPSILON, Build, Check, Weights, cores
+from impasto.runtime import NORM_EPSILON, Build, Check, Weights, cores, out_of_memory
 
 POLL_MILLISECONDS = 30
 
@@ -84,22 +84,76 @@ class OpenVinoOps:
         return opset13.sigmoid(x)
 
     def columns(self, code: Any, start: int, stop: int) -> Any:
-        one = constant([1])
-        return opset13.slice(code, constant([start]), constant([stop]), one, one)
+        return self.cut(code, 1, start, stop)
+
+    def planes(self, x: Any) -> Any:
+        return self.permute(x, (0, 3, 1, 2))
+
+    def pixels(self, x: Any) -> Any:
+        return self.permute(x, (0, 2, 3, 1))
+
+    def convolve(self, x: Any, name: str, stride: int = 1) -> Any:
+        weight = self.weights[f"{name}.weight"]
+        margin = weight.shape[-1] // 2
+        around, by = [margin, margin], [stride, stride]
+        if weight.shape[1] == 1:
+            kernel = constant(weight[:, None], np.float32)
+            x = opset13.group_convolution(x, kernel, by, around, around, [1, 1])
+        else:
+            x = opset13.convolution(x, constant(weight, np.float32), by, around, around, [1, 1])
+        bias = self.weights.get(f"{name}.bias")
+        return x if bias is None else self.add(x, constant(bias[None, :, None, None], np.float32))
+
+    def linear(self, x: Any, name: str) -> Any:
+        return self.add(self.matmul(x, self.constant(f"{name}.weight")), self.constant(f"{name}.bias"))
+
+    def layer_norm(self, x: Any, name: str, epsilon: float) -> Any:
+        x = opset13.mvn(x, constant([-1]), True, epsilon, "inside_sqrt")
+        return self.add(self.multiply(x, self.constant(f"{name}.weight")), self.constant(f"{name}.bias"))
+
+    def attention(self, query: Any, key: Any, value: Any, bias: str | None = None) -> Any:
+        scores = self.matmul(query, key)
+        if bias is not None:
+            scores = self.add(scores, self.constant(bias))
+        return opset13.matmul(opset13.softmax(scores, -1), value, False, False)
+
+    def matmul(self, x: Any, y: Any) -> Any:
+        return opset13.matmul(x, y, False, True)
+
+    def gelu(self, x: Any) -> Any:
+        return opset13.gelu(x, "erf")
+
+    def constant(self, name: str) -> Any:
+        return constant(self.weights[name], np.float32)
+
+    def reshape(self, x: Any, shape: Sequence[int]) -> Any:
+        return opset13.reshape(x, constant(shape), True)
+
+    def permute(self, x: Any, axes: Sequence[int]) -> Any:
+        return opset13.transpose(x, constant(axes))
+
+    def pad(self, x: Any, below: Sequence[int]) -> Any:
+        return opset13.pad(
+            x, constant([0] * len(below)), constant(below), "constant", constant(0, np.float32)
+        )
+
+    def cut(self, x: Any, axis: int, start: int, stop: int) -> Any:
+        return opset13.slice(x, constant([start]), constant([stop]), constant([1]), constant([axis]))
+
+    def join(self, parts: Sequence[Any], axis: int) -> Any:
+        return opset13.concat(list(parts), axis)
 
 
-class OpenVinoExecutor:
-    """Runs on the processor: bfloat16 where it has the instructions, float32 elsewhere."""
+class OpenVinoNetwork:
+    """Runs on the processor: bfloat16 where it has the instructions, float32 elsewhere or if `exact`."""
 
     def __init__(
-        self, build: Build, weights: Weights, channels: Sequence[int], lengths: Sequence[int]
+        self, build: Build, weights: Weights, shapes: Sequence[Sequence[int]], exact: bool = False
     ) -> None:
-        pictures = [opset13.parameter([1, -1, -1, count], np.float32) for count in channels]
-        vectors = [opset13.parameter([1, length], np.float32) for length in lengths]
-        to_planes, to_pixels = constant([0, 3, 1, 2]), constant([0, 2, 3, 1])
-        planes = (opset13.transpose(picture, to_planes) for picture in pictures)
-        result = opset13.transpose(build(OpenVinoOps(weights), *planes, *vectors), to_pixels)
-        self.model = openvino.Model([result], [*pictures, *vectors], "painter")  # pyright: ignore - stubs err
+        inputs = [opset13.parameter(list(shape), np.float32) for shape in shapes]
+        results = build(OpenVinoOps(weights), *inputs)
+        self.model = openvino.Model(list(results), inputs, "network")  # pyright: ignore - stubs err
+        self.exact = exact
         compiled = self._compiled()
         self.compiled: openvino.CompiledModel | None = compiled
         self.compiling = threading.Lock()
@@ -107,28 +161,27 @@ class OpenVinoExecutor:
         self.device = f"cpu (OpenVINO, {precision})"
 
     def _compiled(self) -> openvino.CompiledModel:
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": cores()}
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": cores()}
+        if self.exact:
+            settings["INFERENCE_PRECISION_HINT"] = "f32"
         return openvino.Core().compile_model(self.model, "CPU", settings)
 
-    def __call__(
-        self, pictures: Sequence[np.ndarray], vectors: Sequence[np.ndarray], check: Check
-    ) -> np.ndarray:
-        """See `impasto.runtime.Executor`."""
+    def __call__(self, arrays: Sequence[np.ndarray], check: Check) -> list[np.ndarray]:
+        """See `impasto.runtime.Network`."""
         with self.compiling:
             compiled = self.compiled = self.compiled or self._compiled()
         # A request of its own for each call: its memory goes with it.
         request = compiled.create_infer_request()
         try:
-            request.start_async([array[None] for array in (*pictures, *vectors)], share_inputs=True)
+            request.start_async(list(arrays), share_inputs=True)
             while not request.wait_for(POLL_MILLISECONDS):
                 check()
-            return request.get_output_tensor().data[0].copy()
+            return [tensor.data.copy() for tensor in request.output_tensors]
         except RuntimeError as error:
             if self.compiled is not compiled:  # spoilt by one that was stopped meanwhile, see below
-                return self(pictures, vectors, check)
+                return self(arrays, check)
             if "alloc" in str(error).lower() or "memory" in str(error).lower():
-                height, width = pictures[0].shape[:2]
-                raise OutOfMemory(f"Not enough memory to paint {width} x {height} pixels at once.") from None
+                raise OutOfMemory(out_of_memory(arrays)) from None
             raise
         except BaseException:
             # A network that was stopped midway remembers shapes of that picture and fails on the next.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import OutOfMemory
-from impasto.runtime import NORM_EPSILON, Build, Check, Weights
+from impasto.runtime import NORM_EPSILON, Build, Check, Weights, out_of_memory
 
 
 class TorchOps:
@@ -64,18 +64,68 @@ class TorchOps:
         return x.sigmoid()
 
     def columns(self, code: Tensor, start: int, stop: int) -> Tensor:
-        return code[:, start:stop]
+        return self.cut(code, 1, start, stop)
+
+    def planes(self, x: Tensor) -> Tensor:
+        # A permuted view of rows of pixels is a channels_last tensor of the same memory.
+        return x.to(self.dtype).permute(0, 3, 1, 2)
+
+    def pixels(self, x: Tensor) -> Tensor:
+        return x.permute(0, 2, 3, 1)
+
+    def convolve(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
+        weight = self.weights[f"{name}.weight"]
+        groups = x.shape[1] if weight.shape[1] == 1 else 1
+        bias = self.weights.get(f"{name}.bias")
+        return F.conv2d(x, weight, bias, stride, weight.shape[-1] // 2, groups=groups)
+
+    def linear(self, x: Tensor, name: str) -> Tensor:
+        return F.linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
+
+    def layer_norm(self, x: Tensor, name: str, epsilon: float) -> Tensor:
+        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+        return F.layer_norm(x, weight.shape, weight, bias, epsilon)
+
+    def attention(self, query: Tensor, key: Tensor, value: Tensor, bias: str | None = None) -> Tensor:
+        scores = self.matmul(query, key)
+        if bias is not None:
+            scores = scores + self.weights[bias]
+        return scores.softmax(-1) @ value
+
+    def matmul(self, x: Tensor, y: Tensor) -> Tensor:
+        return x @ y.mT
+
+    def gelu(self, x: Tensor) -> Tensor:
+        return F.gelu(x)
+
+    def constant(self, name: str) -> Tensor:
+        return self.weights[name]
+
+    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
+        return x.reshape([length or x.shape[axis] for axis, length in enumerate(shape)])
+
+    def permute(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+        return x.permute(*axes)
+
+    def pad(self, x: Tensor, below: Sequence[int]) -> Tensor:
+        return F.pad(x, [length for end in reversed(below) for length in (0, end)])
+
+    def cut(self, x: Tensor, axis: int, start: int, stop: int) -> Tensor:
+        return x.narrow(axis, start, stop - start)
+
+    def join(self, parts: Sequence[Tensor], axis: int) -> Tensor:
+        return torch.cat(list(parts), axis)
 
 
-class TorchExecutor:
-    """Runs in bfloat16 and channels_last, or in float32 on a processor without bfloat16 arithmetic."""
+class TorchNetwork:
+    """Runs in bfloat16 and channels_last; in float32 on a processor without bfloat16, or if `exact`."""
 
-    def __init__(self, build: Build, weights: Weights, device: str) -> None:
+    def __init__(self, build: Build, weights: Weights, device: str, exact: bool = False) -> None:
         self.build = build
         self.torch_device = torch.device(device)
         capabilities = getattr(torch.cpu, "get_capabilities", dict)()
         half = device != "cpu" or capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-        self.dtype = torch.bfloat16 if half else torch.float32
+        self.dtype = torch.bfloat16 if half and not exact else torch.float32
         tensors = {name: torch.from_numpy(value).to(device, self.dtype) for name, value in weights.items()}
         channels_last = {
             name: tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
@@ -84,23 +134,15 @@ class TorchExecutor:
         self.ops = TorchOps(channels_last)
         self.device = f"{device} (torch, {str(self.dtype).removeprefix('torch.')})"
 
-    def __call__(
-        self, pictures: Sequence[np.ndarray], vectors: Sequence[np.ndarray], check: Check
-    ) -> np.ndarray:
-        """See `impasto.runtime.Executor`."""
+    def __call__(self, arrays: Sequence[np.ndarray], check: Check) -> list[np.ndarray]:
+        """See `impasto.runtime.Network`."""
         check()
         try:
             with torch.inference_mode():
-                # A permuted view of rows of pixels is a channels_last tensor of the same memory.
-                tensors = [
-                    torch.from_numpy(picture).to(self.torch_device, self.dtype).permute(2, 0, 1)[None]
-                    for picture in pictures
-                ]
-                tensors += [torch.from_numpy(vector).to(self.torch_device)[None] for vector in vectors]
-                result = self.build(self.ops, *tensors)[0].permute(1, 2, 0).float().cpu().numpy()
+                tensors = [torch.from_numpy(array).to(self.torch_device) for array in arrays]
+                results = [result.float().cpu().numpy() for result in self.build(self.ops, *tensors)]
         except torch.OutOfMemoryError:
-            height, width = pictures[0].shape[:2]
             torch.cuda.empty_cache()
-            raise OutOfMemory(f"Not enough memory to paint {width} x {height} pixels at once.") from None
+            raise OutOfMemory(out_of_memory(arrays)) from None
         check()
-        return result
+        return results
