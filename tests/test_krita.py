@@ -131,7 +131,8 @@ def test_the_vendored_client_knows_that_it_is_one(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "impasto.zip") as archive:
         archive.extractall(tmp_path)
     (tmp_path / "impasto" / "__init__.py").write_text("")  # as it is, it needs Krita
-    code = "import sys; sys.path.append('impasto'); from impasto.client import launch, wire; print(launch.VENDORED)"
+    code = "import sys; sys.path.append('impasto'); from impasto.client import launch, wire;"
+    code += "print(launch.VENDORED)"
     done = subprocess.run(
         [sys.executable, "-S", "-E", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
