@@ -1,0 +1,1 @@
+"""From selectors to masks, soft and at the picture's full size."""
