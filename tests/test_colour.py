@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from impasto.paint.colour import keep_color, linear_from_oklab, oklab
+from impasto.paint.colour import keep_color
 from impasto.raster.colour import encoded
+from impasto.raster.oklab import linear_from_oklab, oklab
 
 
 def random_colors(seed: int, count: int = 4000) -> np.ndarray:

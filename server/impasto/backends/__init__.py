@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from impasto.files import read
-from impasto.job import Job, StyleRef
-from impasto.styles.references import ATTACHMENT, names_file
+from impasto.job import Job
+from impasto.styles.references import ATTACHMENT, renamed
 
 Progress = Callable[[float, str], None]
 """Called with the fraction done (0..1, rising) and what is happening, at least every half second.
@@ -63,23 +63,24 @@ def enclose(job: Job, parcel: Parcel, folder: Path | None = None) -> tuple[Job, 
         folder: what relative paths are relative to; by default the working directory.
 
     Returns:
-        The job, with `attachment:N` for each style that is a picture or a `.style` file, and the
-        parcel with those files.
+        The job, with `attachment:N` for each style that is a picture or a `.style` file and for each
+        painted mask, and the parcel with those files.
 
     Raises:
         UnreadablePicture: a file that cannot be read.
     """
     attachments = list(parcel.attachments)
-    styles: list[StyleRef] = []
-    for style in job.look.style:
-        if names_file(style.ref):
-            path = (folder or Path()) / Path(style.ref).expanduser()
-            styles.append(replace(style, ref=f"{ATTACHMENT}{len(attachments)}"))
+    places: dict[Path, str] = {}
+
+    def enclosed(ref: str) -> str:
+        path = (folder or Path()) / Path(ref).expanduser()
+        if path not in places:
+            places[path] = f"{ATTACHMENT}{len(attachments)}"
             attachments.append(Parcel(read(path), {"kind": "file", "name": path.name}))
-        else:
-            styles.append(style)
-    enclosed = replace(job, look=replace(job.look, style=tuple(styles)))
-    return enclosed, replace(parcel, attachments=tuple(attachments))
+        return places[path]
+
+    job = renamed(job, enclosed)
+    return job, replace(parcel, attachments=tuple(attachments))
 
 
 class Backend(Protocol):

@@ -9,6 +9,7 @@ import numpy as np
 
 from impasto import __version__, raster
 from impasto.backends import Parcel, Progress
+from impasto.backends.delivery import deliver_layers, deliver_masks
 from impasto.backends.turns import TURNS
 from impasto.engines import engine
 from impasto.errors import UnreadablePicture
@@ -45,16 +46,26 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
     began = time.perf_counter()
     progress(0.0, "reading")
     source = decode(parcel)
+    attached = [attachment(part) for part in parcel.attachments]
+    output = job.output
     with TURNS.turn(lambda: progress(0.0, "waiting")):
-        painting = paint(source, job.look, progress, [attachment(part) for part in parcel.attachments])
+        if output.deliver == "masks":
+            masks = deliver_masks(source, job, progress, attached)
+            return Parcel(masks.data, masks.meta | {"report": {"notes": list(source.notes)}})
+        if output.deliver == "layers":
+            layers, painting = deliver_layers(source, job, progress, attached)
+        else:
+            layers, painting = None, paint(source, job.look, progress, attached, job.regions)
     progress(1.0, "writing")
-    if source.format == "raw":
+    notes = painting.raster.notes
+    if layers is not None:
+        data, meta = layers.data, layers.meta
+    elif source.format == "raw":
         data, meta = raster.to_pixels(painting.raster)
-        notes = painting.raster.notes
     else:
-        output = job.output
         encodable, notes = raster.encodable(painting.raster, output.format, output.depth)
-        data = raster.encode(encodable, output.format, output.depth, output.quality, credit(job, painting))
+        words = None if painting.raster is source else credit(painting)
+        data = raster.encode(encodable, output.format, output.depth, output.quality, words)
         meta = {"kind": "file", "format": output.format or source.format}
     report: dict[str, Any] = {
         "style": [style.to_dict() for style in job.look.style],
@@ -64,6 +75,8 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
         "work_seconds": round(time.perf_counter() - began, 4),
         "notes": list(notes),
     }
+    if job.regions:
+        report["regions"] = [region.to_dict() for region in job.regions]
     return Parcel(data, meta | {"report": report})
 
 
@@ -92,13 +105,11 @@ def attachment(parcel: Parcel) -> Attachment:
 
     if parcel.meta.get("kind") == "file" and name.lower().endswith(STYLE_SUFFIX):
         return Attachment(name, lambda: saved.decode(parcel.data, name), pixels)
-    return Attachment(name, None, pixels)
+    return Attachment(name, None, pixels, lambda: decode(parcel))
 
 
-def credit(job: Job, painting: Painting) -> str | None:
-    """What the picture's metadata say of its making, or None for a picture left as it was."""
-    if job.look.strength == 0:
-        return None
+def credit(painting: Painting) -> str:
+    """What the picture's metadata say of its making."""
     styles = "; ".join(
         source.credit if source.ref.startswith(ATTACHMENT) else f"{source.ref} ({source.credit})"
         for source in painting.styles

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
+from dataclasses import replace
 from typing import Any
 
-from impasto.job import ENGINES, FORMATS, StyleRef
+from impasto.errors import JobError
+from impasto.job import ENGINES, FORMATS, Job, Region, StyleRef
+from impasto.selector import Painted, Pair, parse
 
 LOOK = ("strength", "scale", "keep_color", "detail", "engine", "seed")
 OUTPUT = ("format", "depth", "quality")
@@ -31,13 +35,25 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--engine", metavar="NAME", help=f"technique: {', '.join(ENGINES)}")
     add("--seed", type=int, metavar="N", help="of whatever is random in an engine")
+    add(
+        "--region",
+        action="append",
+        metavar="SELECTOR=STYLE[,KEY=VALUE…]",
+        help="paint a part in another style: sky=scream, person=none, 'subject=kiss,strength=0.8,feather=8'; "
+        "repeat it, later regions lie over earlier ones",
+    )
+    add("--mask", metavar="FILE", help="paint only where this picture, as large as the input, is light")
     add("--format", metavar="NAME", help=f"of the output: {', '.join(FORMATS)} (default: as the input)")
     add("--depth", type=int, metavar="BITS", help="per channel: 8, 16 or 32 (default: as the input)")
     add("--quality", type=int, metavar="N", help="of a lossy output, 1 to 100 (default 92)")
 
 
 def given_tables(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The keys of [look] and of [output] that were given as options, not yet checked."""
+    """The keys of [look] and of [output] that were given as options, not yet checked.
+
+    Raises:
+        JobError: a style's weight that is none.
+    """
 
     def given(names: tuple[str, ...]) -> dict[str, Any]:
         return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -46,3 +62,54 @@ def given_tables(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, An
     if args.style:
         look["style"] = [StyleRef.parse(text).to_dict() for text in args.style]
     return look, given(OUTPUT)
+
+
+def with_options(job: Job, args: argparse.Namespace) -> Job:
+    """A job with what was given as options in its place.
+
+    Raises:
+        JobError: a value that is none.
+    """
+    look, output = given_tables(args)
+    data = job.to_dict()
+    data["look"] = data.get("look", {}) | look
+    data["output"] = data.get("output", {}) | output
+    if args.region:
+        data["region"] = [region_table(text) for text in args.region]
+    merged = Job.from_dict(data)
+    return masked(merged, args.mask) if args.mask else merged
+
+
+def region_table(text: str) -> dict[str, Any]:
+    """`SELECTOR=STYLE[:WEIGHT][,STYLE…][,KEY=VALUE…]` as the table of a recipe, not yet checked.
+
+    Raises:
+        JobError: it has no “=”, or a style's weight that is none.
+    """
+    found = re.fullmatch(r'((?:[^="]|"(?:[^"\\]|\\.)*")+)=(.*)', text.strip(), re.DOTALL)
+    if not found:
+        raise JobError(f"A region is written as SELECTOR=STYLE, such as sky=scream, not “{text}”.")
+    table: dict[str, Any] = {"select": found[1].strip()}
+    styles: list[str] = []
+    for word in filter(None, map(str.strip, found[2].split(","))):
+        key, equals, value = word.partition("=")
+        if not equals:
+            styles.append(word)
+            continue
+        try:
+            table[key.replace("-", "_")] = int(value) if key == "seed" else float(value)
+        except ValueError:
+            table[key.replace("-", "_")] = value
+    if styles:
+        refs = [StyleRef.parse(style).to_dict() for style in styles]
+        table["style"] = refs[0] if len(refs) == 1 else refs
+    return table
+
+
+def masked(job: Job, mask: str) -> Job:
+    """The job, in a painted mask only."""
+    limit = Painted(mask)
+    regions = [Region(str(limit), job.look)] if job.look.style else []
+    for region in job.regions:
+        regions.append(replace(region, select=str(Pair("&", parse(region.select), limit))))
+    return replace(job, look=replace(job.look, style=()), regions=tuple(regions))

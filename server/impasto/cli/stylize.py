@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from impasto.backends import Backend, Parcel, Progress, enclose
-from impasto.cli.options import add_job_options, given_tables
+from impasto.cli.options import add_job_options, with_options
 from impasto.cli.progress import shown_progress
 from impasto.errors import (
     ImpastoError,
@@ -26,7 +26,7 @@ from impasto.errors import (
     WorkerLost,
 )
 from impasto.files import SUFFIXES, publish, read, suffix_for
-from impasto.job import Job, Look, Output
+from impasto.job import Job
 from impasto.styles.references import located
 
 STDIO = Path("-")
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         type=Path,
         metavar="FILE",
-        help="a TOML file with [look] and [output]; options win over it",
+        help="a TOML file with [look], [[region]] and [output]; options win over it",
     )
     add_job_options(parser)
     add("--json", action="store_true", help="print one object a picture, for programs")
@@ -65,10 +65,9 @@ def read_job(args: argparse.Namespace) -> Job:
             raise JobError(f"{args.recipe}: {error}") from None
         except UnreadablePicture as error:
             raise JobError(str(error)) from None
-        job = replace(job, look=located(job.look, args.recipe.parent))
-    look, output = given_tables(args)
-    merged = Job(Look.from_dict(job.look.to_dict() | look), Output.from_dict(job.output.to_dict() | output))
-    if not merged.look.style:
+        job = located(job, args.recipe.parent)
+    merged = with_options(job, args)
+    if not any(merged.looks()):
         raise UsageError("no style is chosen; name one with --style (“impasto styles” lists them).")
     return merged
 
@@ -115,9 +114,8 @@ def target_file(errand: Errand, job: Job, format_name: str) -> Path:
     target = errand.target
     names_folder = target.is_dir() or target.suffix.lower() not in SUFFIXES
     if names_folder:
-        style = "+".join(PurePath(style.ref).stem for style in job.look.style)
         stem = "stdin" if errand.source == STDIO else errand.source.stem
-        name = job.output.name.format(stem=stem, style=style)
+        name = job.output.name.format(stem=stem, style=job.label)
         target = target / (name + suffix_for(format_name, errand.source))
     if target.exists() and errand.source != STDIO and target.samefile(errand.source):
         raise UnwritablePicture(f"{target} is the original and stays as it is; choose another name with -o.")

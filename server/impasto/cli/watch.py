@@ -101,10 +101,10 @@ def run(args: argparse.Namespace) -> int:
 def options(args: argparse.Namespace) -> dict[str, Any]:
     """The tables of a recipe that the options stand for, checked."""
     look, output = given_tables(args)
-    here = located(Look.from_dict(look), Path.cwd())
-    known(Job(here, Output.from_dict(output)), Path.cwd())
-    if here.style:
-        look["style"] = [style.to_dict() for style in here.style]
+    here = located(Job(Look.from_dict(look), Output.from_dict(output)), Path.cwd())
+    known(here, Path.cwd())
+    if here.look.style:
+        look["style"] = [style.to_dict() for style in here.look.style]
     return {"look": look, "output": output}
 
 

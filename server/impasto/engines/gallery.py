@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import math
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from impasto.engines import Check, Progress, encoder
-from impasto.engines.painter import INPUTS, MULTIPLE, Shape, forward
+from impasto.engines.painter import INPUTS, LEVELS, MULTIPLE, Shape, forward
 from impasto.engines.strips import StripPainter
 from impasto.job import Look
 from impasto.models import gallery
 from impasto.raster.sampling import resized
 from impasto.runtime import Executor, executor
+from impasto.runtime.operations import Ops
 from impasto.styles.sources import StyleSource
 
 MARGIN = 3 * MULTIPLE
@@ -29,6 +30,9 @@ LONGEST = 3
 
 ENLARGED = 4
 """Times that a small style picture is enlarged at most."""
+
+SURROUNDINGS = 0.02
+"""Weight in a region's statistics of what lies around it: of one pixel alone there is no deviation."""
 
 WHOLE_PIXELS = 4_000_000
 """A larger picture has the last layers, which need the most memory, painted in strips."""
@@ -97,11 +101,25 @@ class GalleryEngine:
             np.dstack([picture, noise]), ((MARGIN, below), (MARGIN, right), (0, 0)), mode="symmetric"
         )
         code = self.mix(styles, check)
-        if height * width <= WHOLE_PIXELS:
-            painted = self.whole([padded], [code], check)
+        region = (
+            [] if mask is None else weights(np.pad(mask, ((MARGIN, below), (MARGIN, right)), "symmetric"))
+        )
+        if height * width > WHOLE_PIXELS:
+            painted = self.strips.paint(padded, code, check, region)
+        elif region:
+            painted = self.guided([padded, *region], [code], check)
         else:
-            painted = self.strips.paint(padded, code, check)
+            painted = self.whole([padded], [code], check)
         return painted[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+
+    @cached_property
+    def guided(self) -> Executor:
+        shape = self.shape
+
+        def build(ops: Ops, image: Any, half: Any, quarter: Any, eighth: Any, code: Any) -> Any:
+            return forward(ops, shape, image, code, {2: half, 4: quarter, 8: eighth})
+
+        return executor(build, self.tensors, (INPUTS, 1, 1, 1), (shape.code_length,))
 
     @cached_property
     def strips(self) -> StripPainter:
@@ -111,6 +129,24 @@ class GalleryEngine:
     def encoder(self) -> Executor:
         weights = gallery.load().encoder
         return executor(encoder.forward, weights, (3,), ())
+
+
+def weights(mask: np.ndarray) -> list[np.ndarray]:
+    """How much each pixel counts in the statistics of a region.
+
+    Args:
+        mask: (H, W) float32 in 0..1, sides multiples of `MULTIPLE`.
+
+    Returns:
+        For each of `LEVELS` (H / level, W / level, 1) float32 of mean 1.
+    """
+    height, width = mask.shape
+    counted = SURROUNDINGS + (1 - SURROUNDINGS) * mask
+    pooled = (
+        counted.reshape(height // level, level, width // level, level).mean((1, 3), np.float32)
+        for level in LEVELS
+    )
+    return [(weight / weight.mean())[..., None] for weight in pooled]
 
 
 def encodable(picture: np.ndarray) -> np.ndarray:

@@ -10,12 +10,20 @@ The forward pass is written once against `runtime.operations.Ops`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from impasto.runtime.operations import Ops, Tensor
 
 Slots = dict[str, tuple[Tensor, Tensor]]
+
+LEVELS = (2, 4, 8)
+"""Divisors of the resolution at which there are norms."""
+
+Region = Mapping[int, Tensor]
+"""What the statistics are taken from: for each of `LEVELS` a weight of the pixels there, (N, 1, h, w)
+of mean 1. So guide Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer", the
+Gram matrices of their optimisation."""
 
 MULTIPLE = 8
 """Height and width of the network's input must be multiples of this."""
@@ -83,7 +91,7 @@ def split(shape: Shape, code: Tensor, columns: Callable[[Tensor, int, int], Tens
     return slots
 
 
-def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
+def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
     """Paint `image` in the style of `code`.
 
     Args:
@@ -91,21 +99,23 @@ def forward(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
         shape: the painter's size.
         image: (N, `INPUTS`, H, W) float; H and W multiples of `MULTIPLE`.
         code: (N, `Shape.code_length`) float.
+        region: that the picture's statistics are those of, or None for all of it.
 
     Returns:
         (N, 3, H, W) float, sRGB in 0..1.
     """
     gain, bias = split(shape, code, ops.columns)["up1"]
-    draft = resolve(ops, layout(ops, shape, image, code), image)
-    return finish(ops, ops.affine(ops.norm(draft), gain, bias))
+    draft = resolve(ops, layout(ops, shape, image, code, region), image)
+    return finish(ops, ops.affine(ops.norm(draft, (region or {}).get(2)), gain, bias))
 
 
-def layout(ops: Ops, shape: Shape, image: Tensor, code: Tensor) -> Tensor:
+def layout(ops: Ops, shape: Shape, image: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
     """The first part of `forward`, nearly all of its work: (N, `Shape.quarter`, H/4, W/4)."""
     slots = split(shape, code, ops.columns)
 
     def norm(x: Tensor, name: str) -> Tensor:
-        return ops.affine(ops.norm(x), *slots[name])
+        divisor = 4 if name in ("stem", "up0") or name.startswith("fine") else 8
+        return ops.affine(ops.norm(x, (region or {}).get(divisor)), *slots[name])
 
     def residual(x: Tensor, name: str) -> Tensor:
         y = ops.relu(norm(ops.conv(x, f"{name}.0"), f"{name}.0"))

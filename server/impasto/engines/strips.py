@@ -7,15 +7,16 @@ because statistics of its own would give every strip another look.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from impasto.engines import Check, painter
 from impasto.engines.painter import INPUTS, Shape
-from impasto.runtime import NORM_EPSILON, Weights, executor
+from impasto.runtime import NORM_EPSILON, Executor, Weights, executor
 from impasto.runtime.operations import Ops
 
 STRIP_PIXELS = 1_000_000
@@ -50,7 +51,7 @@ class StripPainter:
     """`painter.forward` in three stages."""
 
     def __init__(self, shape: Shape, weights: Weights) -> None:
-        self.shape = shape
+        self.shape, self.weights = shape, weights
 
         def layout(ops: Ops, image: Any, code: Any) -> Any:
             return painter.layout(ops, shape, image, code)
@@ -62,17 +63,40 @@ class StripPainter:
         self.resolve = executor(painter.resolve, weights, (shape.quarter, INPUTS), ())
         self.finish = executor(finish, weights, (shape.quarter, INPUTS), (shape.half, shape.half))
 
-    def paint(self, picture: np.ndarray, code: np.ndarray, check: Check) -> np.ndarray:
-        """Paint (H, W, `INPUTS`) float32, sides multiples of `painter.MULTIPLE`: (H, W, 3) sRGB in 0..1."""
+    @cached_property
+    def guided_layout(self) -> Executor:
+        shape = self.shape
+
+        def layout(ops: Ops, image: Any, half: Any, quarter: Any, eighth: Any, code: Any) -> Any:
+            return painter.layout(ops, shape, image, code, {2: half, 4: quarter, 8: eighth})
+
+        return executor(layout, self.weights, (INPUTS, 1, 1, 1), (shape.code_length,))
+
+    def paint(
+        self, picture: np.ndarray, code: np.ndarray, check: Check, region: Sequence[np.ndarray] = ()
+    ) -> np.ndarray:
+        """Paint a whole picture.
+
+        Args:
+            picture: (H, W, `INPUTS`) float32, sides multiples of `painter.MULTIPLE`.
+            code: (L,) float32.
+            check: see `Check`.
+            region: for each of `painter.LEVELS` a weight (h, w, 1) of mean 1, or nothing for all.
+
+        Returns:
+            (H, W, 3) float32, sRGB in 0..1.
+        """
         height, width = picture.shape[:2]
-        strokes = self.layout([picture], [code], check)
-        count, total, squares = 0, np.zeros(self.shape.half), np.zeros(self.shape.half)
+        layout = self.guided_layout if region else self.layout
+        strokes = layout([picture, *region], [code], check)
+        count, total, squares = 0.0, np.zeros(self.shape.half), np.zeros(self.shape.half)
         for strip in strips(height, width):
             seen = strokes[strip.top : strip.bottom], picture[4 * strip.top : 4 * strip.bottom]
             draft = strip.own(self.resolve(seen, [], check), 2)
-            count += draft.shape[0] * draft.shape[1]
-            total += draft.sum((0, 1), np.float64)
-            squares += np.square(draft).sum((0, 1), np.float64)
+            weight = region[0][2 * strip.start : 2 * strip.stop] if region else np.ones_like(draft[..., :1])
+            count += float(weight.sum(dtype=np.float64))
+            total += (draft * weight).sum((0, 1), np.float64)
+            squares += (np.square(draft) * weight).sum((0, 1), np.float64)
         mean = total / count
         gain, bias = painter.split(self.shape, code, lambda vector, start, stop: vector[start:stop])["up1"]
         gain = gain / np.sqrt(squares / count - mean**2 + NORM_EPSILON)

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from impasto.errors import UnwritablePicture
 from impasto.files import publish, suffix_for
@@ -65,8 +65,7 @@ def candidates(source: str, place: Path, job: Job, format_name: str) -> Iterator
         format_name: of the painting.
     """
     original = Path(source)
-    style = "+".join(PurePath(style.ref).stem for style in job.look.style)
-    name = job.output.name.format(stem=original.stem, style=style)
+    name = job.output.name.format(stem=original.stem, style=job.label)
     ending = suffix_for(format_name, original)
     folder = place / original.parent
     yield folder / (name + ending)

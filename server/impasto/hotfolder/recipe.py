@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +74,12 @@ class Recipe:
             if options:
                 data[table] = data.get(table, {}) | options
         job = Job.from_dict(data)
-        if not job.look.style:
+        if not any(job.looks()):
             raise JobError(
                 f'No style is chosen: write [look] style = "NAME" into {shown(self.path)}, or use --style.'
             )
         known(job, self.path.parent)
-        return replace(job, look=located(job.look, self.path.parent))
+        return located(job, self.path.parent)
 
 
 def check(data: dict[str, Any], text: str, path: Path) -> None:
@@ -129,7 +128,7 @@ def known(job: Job, folder: Path) -> None:
     Raises:
         JobError: one does not.
     """
-    for style in located(job.look, folder).style:
+    for style in (style for look in located(job, folder).looks() for style in look.style):
         try:
             check_known(style.ref)
         except UnknownStyle as error:

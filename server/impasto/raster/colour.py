@@ -29,7 +29,9 @@ _SRGB_TO_XYZ = np.array(
         [0.0139322, 0.0971045, 0.7141733],
     ]
 )
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Weights of red, green and blue in lightness: of linear light, or of encoded values for luma."""
+
 _SAME = 1 / 255  # sRGB profiles of different makers are up to 0.7 / 255 apart, a plain gamma of 2.2 is 6
 
 
@@ -49,7 +51,7 @@ def encoded(light: npt.NDArray[np.floating]) -> Floats:
 
 def luminance(srgb: Floats) -> Floats:
     """sRGB-encoded colours (..., 3) as the sRGB-encoded gray (..., 1) of the same luminance."""
-    return encoded((linear(srgb) @ _LUMINANCE)[..., None])
+    return encoded((linear(srgb) @ LUMA)[..., None])
 
 
 class Profile(Protocol):
@@ -116,7 +118,7 @@ class GrayProfile:
         return np.repeat(encoded(self._curve.forward(np.clip(values, 0, 1))), 3, axis=2)
 
     def from_srgb(self, srgb: Floats) -> Floats:
-        light = (linear(srgb) @ _LUMINANCE)[..., None]
+        light = (linear(srgb) @ LUMA)[..., None]
         return np.clip(self._curve.inverse(light), 0, 1)
 
 

@@ -75,8 +75,8 @@ class Raster:
         except colour.BadProfile:  # `decode` has told the user
             return None
 
-    def to_srgb(self, rows: slice = slice(None)) -> npt.NDArray[np.float32]:
-        """Some rows as (h, W, 3) float32, sRGB-encoded, finite and within 0..1.
+    def to_srgb(self, rows: slice | tuple[slice, slice] = slice(None)) -> npt.NDArray[np.float32]:
+        """Some rows, or rows and columns, as (h, w, 3) float32, sRGB-encoded, finite and within 0..1.
 
         Colours outside sRGB, and floats outside 0..1, are clipped. Gray gives three equal channels.
         Memory: some 5 times the result where the profile is not sRGB, so ask for a band at a time.

@@ -37,8 +37,12 @@ class OpenVinoOps:
         bias = self.weights.get(f"{name}.bias")
         return x if bias is None else self.add(x, constant(bias[None, :, None, None], np.float32))
 
-    def norm(self, x: Any) -> Any:
-        return opset13.mvn(x, constant([2, 3]), True, NORM_EPSILON, "inside_sqrt")
+    def norm(self, x: Any, weight: Any = None) -> Any:
+        if weight is None:
+            return opset13.mvn(x, constant([2, 3]), True, NORM_EPSILON, "inside_sqrt")
+        centred = opset13.subtract(x, self.mean(opset13.multiply(x, weight)))
+        variance = self.mean(opset13.multiply(opset13.multiply(centred, centred), weight))
+        return opset13.divide(centred, self.root(variance))
 
     def affine(self, x: Any, gain: Any, bias: Any) -> Any:
         over_pixels = constant([2, 3])

@@ -17,8 +17,11 @@ class Ops(Protocol):
         """Convolve with the weights called `name`, borders replicated, size kept (or halved)."""
         ...
 
-    def norm(self, x: Tensor) -> Tensor:
-        """Instance norm: each channel of each picture with mean 0 and variance 1."""
+    def norm(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Instance norm: each channel of each picture with mean 0 and variance 1.
+
+        With `weight`, (N, 1, H, W) of mean 1, both are weighted by it.
+        """
         ...
 
     def affine(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:

@@ -26,9 +26,14 @@ class TorchOps:
         x = F.pad(x, (margin, margin, margin, margin), mode="replicate")
         return F.conv2d(x, weight, self.weights.get(f"{name}.bias"), stride)
 
-    def norm(self, x: Tensor) -> Tensor:
+    def norm(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
         # Statistics in float32: over millions of pixels a bfloat16 sum loses the mean.
-        return F.instance_norm(x.float(), eps=NORM_EPSILON)
+        x = x.float()
+        if weight is None:
+            return F.instance_norm(x, eps=NORM_EPSILON)
+        centred = x - (x * weight).mean((2, 3), keepdim=True)
+        variance = (centred.square() * weight).mean((2, 3), keepdim=True)
+        return centred / (variance + NORM_EPSILON).sqrt()
 
     def affine(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
         return (x * gain[:, :, None, None] + bias[:, :, None, None]).to(self.dtype)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePath
 
 from impasto.files import SUFFIXES
-from impasto.job import Look
+from impasto.job import Job, Look
+from impasto.selector import parse, with_masks
 
 ATTACHMENT = "attachment:"
 """What a reference to a picture that came along with the job begins with; its number follows."""
@@ -20,10 +22,29 @@ def names_file(ref: str) -> bool:
     return path.suffix.lower() in {*SUFFIXES, STYLE_SUFFIX} or len(path.parts) > 1
 
 
-def located(look: Look, folder: Path) -> Look:
-    """The look of a recipe in `folder`, with the files that it names found from there."""
-    styles = (
-        replace(style, ref=str(folder / Path(style.ref).expanduser())) if names_file(style.ref) else style
-        for style in look.style
+Rename = Callable[[str], str]
+
+
+def renamed(job: Job, file: Rename) -> Job:
+    """The job with each file that it names, for a style or as a painted mask, under another name."""
+
+    def style(ref: str) -> str:
+        return file(ref) if names_file(ref) else ref
+
+    def mask(ref: str) -> str:
+        return ref if ref.startswith(ATTACHMENT) else file(ref)
+
+    def look(own: Look) -> Look:
+        return replace(own, style=tuple(replace(one, ref=style(one.ref)) for one in own.style))
+
+    regions = tuple(
+        replace(region, look=look(region.look), select=str(with_masks(parse(region.select), mask)))
+        for region in job.regions
     )
-    return replace(look, style=tuple(styles))
+    variants = tuple(renamed(variant, file) for variant in job.variants)
+    return replace(job, look=look(job.look), regions=regions, variants=variants)
+
+
+def located(job: Job, folder: Path) -> Job:
+    """The job of a recipe in `folder`, with the files that it names found from there."""
+    return renamed(job, lambda ref: str(folder / Path(ref).expanduser()))

@@ -11,6 +11,7 @@ import numpy as np
 from impasto.errors import JobError, UnknownStyle, did_you_mean
 from impasto.job import StyleRef
 from impasto.models import gallery
+from impasto.raster import Raster
 from impasto.styles import saved
 from impasto.styles.references import ATTACHMENT, names_file
 
@@ -45,11 +46,13 @@ class Attachment:
         name: of the file, for messages and credit.
         style: reads it as a `.style` file, or is None when it is a picture.
         pixels: gives the picture, (h, w, 3) float32, sRGB in 0..1.
+        raster: gives the picture as it is, for a mask; None where it is a `.style` file.
     """
 
     name: str
     style: Callable[[], saved.SavedStyle] | None
     pixels: Callable[[], np.ndarray]
+    raster: Callable[[], Raster] | None = None
 
 
 def check_known(ref: str) -> None:
