@@ -36,7 +36,7 @@ def drive(place: Guest, folder: Path, script: str, **environment: str) -> dict[s
     profile = folder / "profile"
     profile.mkdir(exist_ok=True)
     installer.install(gimp.sources(), gimp.target(profile), ["/no/impasto"])
-    assert gimp.visible(profile) == ""
+    assert gimp.hindrance(profile) == ""
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     batch = f"exec(open({str(DRIVERS / script)!r}).read())"

@@ -75,7 +75,7 @@ def test_install_status_uninstall(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (target / "rpyc" / "LICENSE").is_file()
     assert json.loads((target / "client" / "command.json").read_text())[1:] == ["-m", "impasto", "serve"]
     cli.main(["plugins", "status", *words])
-    assert "GIMP will see it" in capsys.readouterr().out
+    assert "GIMP 3 will see it at its next start" in capsys.readouterr().out
     (target / "impasto.py").chmod(0o644)
     cli.main(["plugins", "status", *words])
     assert "not executable" in capsys.readouterr().out
@@ -83,6 +83,65 @@ def test_install_status_uninstall(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert cli.main(["plugins", "uninstall", *words]) == 0
     assert [path.name for path in target.rglob("*")] == ["mine.txt"]
     assert cli.main(["plugins", "install", *words]) == 2
+
+
+@pytest.mark.parametrize(
+    ("platform", "place", "sandboxed"),
+    [
+        ("linux", ".config/GIMP/3.0", False),
+        ("linux", ".config/GIMP/3.2", False),
+        ("linux", ".var/app/org.gimp.GIMP/config/GIMP/3.0", True),
+        ("linux", "snap/gimp/current/.config/GIMP/3.0", True),
+        ("darwin", "Library/Application Support/GIMP/3.0", False),
+        ("win32", "AppData/Roaming/GIMP/3.0", False),
+        ("win32", "AppData/Local/Packages/GIMP.43237F745622_abc/LocalCache/Roaming/GIMP/3.2", False),
+    ],
+)
+def test_each_profile_is_found(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    platform: str,
+    place: str,
+    sandboxed: bool,
+) -> None:
+    for name in ("XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "GIMP3_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(gimp.sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    profile = tmp_path / place
+    profile.mkdir(parents=True)
+    (profile.parent / "2.10").mkdir()
+    assert gimp.profiles() == [profile]
+    assert cli.main(["plugins", "install", "gimp"]) == 0
+    assert ("flatpak override" in capsys.readouterr().out) == sandboxed
+    target = profile / "plug-ins" / "impasto"
+    assert (target / "client" / "command.json").exists() != sandboxed
+    assert cli.main(["plugins", "status", "gimp"]) == 0
+    assert "will see it" in capsys.readouterr().out
+    assert cli.main(["plugins", "uninstall", "gimp"]) == 0
+    assert not target.exists()
+
+
+def test_status_says_what_gimp_made_of_it(tmp_path: Path) -> None:
+    installer.install(gimp.sources(), gimp.target(tmp_path))
+    record = tmp_path / "pluginrc"
+
+    def started(text: str) -> None:
+        record.write_text(text)
+        later = gimp.target(tmp_path).joinpath("impasto.py").stat().st_mtime + 5
+        os.utime(record, (later, later))
+
+    assert not gimp.is_known(tmp_path)
+    others = '(plug-in-def "${gimp_dir}/plug-ins/other/other.py" 1\n (proc-def "impasto-stylize" 1\n'
+    started(others)
+    assert "failed in GIMP" in gimp.hindrance(tmp_path)
+    started('(plug-in-def "${gimp_dir}/plug-ins/impasto/impasto.py" 1 (proc-def "impasto-stylize" 1' + others)
+    assert gimp.hindrance(tmp_path) == "" and gimp.is_known(tmp_path)
+    (tmp_path / "gimprc").write_text('(plug-in-path "${gimp_dir}/plug-ins:/elsewhere")\n')
+    assert gimp.hindrance(tmp_path) == ""
+    (tmp_path / "gimprc").write_text('(plug-in-path "/elsewhere")\n')
+    assert "leave" in gimp.hindrance(tmp_path)
 
 
 def test_the_zip_is_what_the_installer_writes(tmp_path: Path) -> None:
@@ -125,5 +184,5 @@ def test_the_vendored_client_needs_nothing_installed(tmp_path: Path) -> None:
 
 def test_no_profile_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gimp, "profiles", list)
-    with pytest.raises(UsageError, match="start GIMP once"):
+    with pytest.raises(UsageError, match="GIMP 3 was found; start it once"):
         plugins.run(plugins.argparse.Namespace(action="status", host="gimp", profile=None))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 SUMMARY = "put Impasto into GIMP"
 HOSTS = ("gimp",)
@@ -19,39 +21,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from impasto import installer
     from impasto.errors import UsageError
-    from impasto.installer import gimp
 
-    profiles = [args.profile] if args.profile else gimp.profiles()
+    host = import_module(f"impasto.installer.{args.host}")
+    profiles = [args.profile] if args.profile else host.profiles()
     if not profiles:
-        raise UsageError("No profile of GIMP 3 was found; start GIMP once, or name one with --profile.")
+        program = host.NAME
+        raise UsageError(f"No profile of {program} was found; start it once, or name one with --profile.")
+    act = {"install": install, "uninstall": uninstall, "status": status}[args.action]
     for profile in profiles:
-        target = gimp.target(profile)
-        if args.action == "install":
-            command = None if gimp.is_sandboxed(profile) else installer.daemon_command()
-            installer.install(gimp.sources(), target, command)
-            sys.stdout.write(f"Installed in {target}; restart GIMP and look under Filters > Impasto.\n")
-        elif args.action == "uninstall":
-            gone = installer.uninstall(target)
-            sys.stdout.write(f"{'Removed from' if gone else 'Nothing of Impasto in'} {target}.\n")
-        else:
-            sys.stdout.write(f"{profile}: {state(profile)}\n")
+        sys.stdout.write(f"{act(host, profile)}\n")
     return 0
 
 
-def state(profile: Path) -> str:
+def install(host: Any, profile: Path) -> str:
+    """Put the plug-in into a profile; what was done, in words."""
+    from impasto import installer
+
+    target = host.target(profile)
+    sandboxed = host.is_sandboxed(profile)
+    installer.install(host.sources(), target, None if sandboxed else installer.daemon_command())
+    said = f"Installed in {target}; restart {host.NAME} and look under {host.MENU}."
+    if sandboxed:
+        said += (
+            "\n  This one runs in a sandbox, and cannot start the daemon. Let it see the daemon once with"
+            f"\n    {host.SANDBOX_COMMAND}\n  and start the daemon before with\n    impasto serve --detach"
+        )
+    return said
+
+
+def uninstall(host: Any, profile: Path) -> str:
+    """Take the plug-in out of a profile; what was done, in words."""
+    from impasto import installer
+
+    target = host.target(profile)
+    return f"{'Removed from' if installer.uninstall(target) else 'Nothing of Impasto in'} {target}."
+
+
+def status(host: Any, profile: Path) -> str:
     """One line about a profile."""
     from impasto import __version__, installer
-    from impasto.installer import gimp
 
-    found = installer.installed(gimp.target(profile))
+    found = installer.installed(host.target(profile))
     if found is None:
-        return "not installed"
-    reason = gimp.visible(profile)
+        return f"{profile}: not installed"
+    hindrance = host.hindrance(profile)
+    seen = "has it" if host.is_known(profile) else "will see it at its next start"
     parts = [
         f"version {found.version}" + ("" if found.version == __version__ else f" (Impasto is {__version__})"),
-        f"GIMP will not see it: {reason}" if reason else "GIMP will see it",
+        f"{host.NAME} does not see it: {hindrance}" if hindrance else f"{host.NAME} {seen}",
         *([f"{len(found.changed)} files changed since"] if found.changed else []),
     ]
-    return "; ".join(parts)
+    return f"{profile}: {'; '.join(parts)}"
