@@ -127,7 +127,7 @@ def test_the_zip_is_as_the_importer_wants_it(tmp_path: Path) -> None:
 
 
 def test_the_vendored_client_knows_that_it_is_one(tmp_path: Path) -> None:
-    package.build(tmp_path / "impasto.zip")
+    package.build("krita", tmp_path / "impasto.zip")
     with zipfile.ZipFile(tmp_path / "impasto.zip") as archive:
         archive.extractall(tmp_path)
     (tmp_path / "impasto" / "__init__.py").write_text("")  # as it is, it needs Krita

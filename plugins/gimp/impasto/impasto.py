@@ -10,7 +10,7 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GLib, GObject  # noqa: E402
-from texts import _  # noqa: E402
+from texts import _, sentence  # noqa: E402
 
 FLAGS = GObject.ParamFlags.READWRITE
 STYLIZE, REGIONS, SELECT = "impasto-stylize", "impasto-stylize-regions", "impasto-select-object"
@@ -21,7 +21,7 @@ class Impasto(Gimp.PlugIn):
     """GIMP asks it for its procedures once, and starts it anew for each call."""
 
     def do_set_i18n(self, _name: str) -> bool:
-        return False  # the texts come translated, see `texts`
+        return False  # the texts come translated already, see `texts`
 
     def do_query_procedures(self) -> list[str]:
         return [STYLIZE, REGIONS, SELECT, AGAIN, REPAINT]
@@ -118,7 +118,8 @@ def run(procedure: Any, mode: Any, image: Any, drawables: list[Any], config: Any
     except Cancelled:
         went_through = False
     except (Trouble, ClientError) as error:
-        fault = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), str(error), 0)
+        text = sentence(error) if isinstance(error, ClientError) else str(error)
+        fault = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), text, 0)
         return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, fault)
     status = Gimp.PDBStatusType.SUCCESS if went_through else Gimp.PDBStatusType.CANCEL
     return procedure.new_return_values(status, None)

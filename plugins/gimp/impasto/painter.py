@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from layers import Source
-from texts import _
+from texts import _, sentence
 
 Attachments = list[tuple[dict[str, Any], bytes]]
 
@@ -36,6 +36,14 @@ def open_client() -> Any:
                 " run “impasto serve --detach” in a terminal."
             )
         ) from None
+
+
+def open_courier() -> Any:
+    """A `client.courier.Courier` whose answers come in GTK's main loop."""
+    from client.courier import Courier
+    from gi.repository import GLib
+
+    return Courier(open_client, GLib.idle_add, sentence)
 
 
 def paint(

@@ -12,3 +12,8 @@ _ = gettext.translation("impasto", Path(__file__).with_name("locale"), fallback=
 def fill(text: str, item: Any) -> str:
     """`text` with the name of an image, layer or file for {name}."""
     return text.format(name=item if isinstance(item, str) else item.get_name())
+
+
+def sentence(error: Any) -> str:
+    """What a `client.ClientError` says; the daemon's own errors are in English."""
+    return _(error.template).format(**error.values) if error.values else _(error.template)

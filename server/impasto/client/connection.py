@@ -67,7 +67,9 @@ def connect(
         except NoDaemon:
             if time.monotonic() > deadline:
                 words = last_words(directory)
-                raise NoDaemon(f"The daemon did not start{': ' + words if words else '.'}") from None
+                if words:
+                    raise NoDaemon("The daemon did not start: {words}", words=words) from None
+                raise NoDaemon("The daemon did not start.") from None
         if process.poll() is not None:
             # When two programs start one at once, the second daemon gives up: ours may be the other's.
             deadline = min(deadline, time.monotonic() + (OTHERS if process.returncode == 5 else 0))
@@ -296,7 +298,7 @@ class Client:
         with self._lock:
             if self._caller.ends_within(timeout):
                 return
-        raise ConnectionLost(f"The daemon has not stopped after {timeout:g} s.")
+        raise ConnectionLost("The daemon has not stopped after {seconds:g} s.", seconds=timeout)
 
     def close(self) -> None:
         """Hang up. Jobs that are not done are cancelled."""

@@ -25,14 +25,21 @@ class Errand(NamedTuple):
 class Courier:
     """Runs errands one after the other over one connection, the newest of each lane only."""
 
-    def __init__(self, connect: Callable[[], Any], post: Callable[..., object]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        post: Callable[..., object],
+        words: Callable[[ClientError], str] = str,
+    ) -> None:
         """
         Args:
             connect: opens a connection to the daemon, and may start one; called in the thread.
             post: has a function called in the main loop, with arguments, such as `GLib.idle_add`.
+            words: makes a sentence of an error, perhaps in another language.
         """
         self._connect = connect
         self._post = post
+        self._words = words
         self._client: Any = None
         self._errands: list[Errand] = []
         self._news = threading.Condition()
@@ -81,7 +88,7 @@ class Courier:
         except Cancelled:
             return
         except ClientError as error:
-            self._tell(errand, errand.failed, str(error))
+            self._tell(errand, errand.failed, self._words(error))
         else:
             self._tell(errand, errand.done, answer)
 

@@ -8,6 +8,8 @@ class ClientError(Exception):
     """`str(error)` is one sentence for a person.
 
     Attributes:
+        template: the sentence with the names of `values` in braces, for who translates it.
+        values: what is filled in.
         name: class of the error in `impasto.errors`, such as "WorkerLost" or "UnknownStyle".
         code: exit status that the command line gives it.
         retry: whether the same again can succeed.
@@ -16,6 +18,11 @@ class ClientError(Exception):
     name = "DaemonError"
     code = 5
     retry = False
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template.format(**values) if values else template)
+        self.template = template
+        self.values = values
 
 
 class NoDaemon(ClientError):

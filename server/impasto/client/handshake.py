@@ -74,7 +74,9 @@ def greet(sock: socket.socket, token: bytes, protocol: int = PROTOCOL) -> None:
         final = _receive(sock, ANSWER.size, deadline)
         _check_verdict(final, protocol)
     except OSError as error:
-        raise ConnectionLost(f"The Impasto daemon did not answer ({error}); try again.") from None
+        raise ConnectionLost(
+            "The Impasto daemon did not answer ({reason}); try again.", reason=error
+        ) from None
     if not hmac.compare_digest(final[-PROOF_SIZE:], _proof(token, b"daemon", hello, answer)):
         raise Refused("Something that is not this user's daemon answers at its address.")
     sock.settimeout(None)
@@ -85,8 +87,18 @@ def _check_verdict(answer: bytes, protocol: int) -> None:
     if magic != MAGIC:
         raise Refused("Something that is not the Impasto daemon answers at its address.")
     if verdict == BAD_PROTOCOL or theirs != protocol:
-        advice = "update the plug-in" if theirs > protocol else "update Impasto and restart the daemon"
-        raise Refused(f"This daemon speaks protocol {theirs}, the plug-in speaks {protocol}: {advice}.")
+        if theirs > protocol:
+            raise Refused(
+                "This daemon speaks protocol {theirs}, the plug-in speaks {ours}: update the plug-in.",
+                theirs=theirs,
+                ours=protocol,
+            )
+        raise Refused(
+            "This daemon speaks protocol {theirs}, the plug-in speaks {ours}:"
+            " update Impasto and restart the daemon.",
+            theirs=theirs,
+            ours=protocol,
+        )
     if verdict == BAD_TOKEN:
         raise Refused("The daemon says: token refused. Restart it with “impasto stop”.")
     if verdict == FULL:

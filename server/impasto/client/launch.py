@@ -64,7 +64,11 @@ def launch(command: list[str], directory: Path) -> subprocess.Popen[bytes]:
                 creationflags=windows_flags,
             )
         except OSError as error:
-            raise NoDaemon(f"The daemon cannot be started: {command[0]}: {error.strerror}.") from None
+            raise NoDaemon(
+                "The daemon cannot be started: {program}: {reason}.",
+                program=command[0],
+                reason=error.strerror,
+            ) from None
 
 
 def last_words(directory: Path) -> str:

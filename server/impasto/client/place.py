@@ -50,7 +50,9 @@ def runtime_directory(create: bool = False) -> Path:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise NoDaemon(f"The directory {path} cannot be made ({error.strerror}).") from None
+            raise NoDaemon(
+                "The directory {path} cannot be made ({reason}).", path=path, reason=error.strerror
+            ) from None
     check_private(path)
     return path
 
@@ -89,15 +91,17 @@ def check_private(path: Path) -> None:
     except FileNotFoundError:
         raise NoDaemon("No Impasto daemon is running; “impasto serve” starts one.") from None
     except OSError as error:
-        raise Refused(f"The directory {path} cannot be looked at ({error.strerror}).") from None
+        raise Refused(
+            "The directory {path} cannot be looked at ({reason}).", path=path, reason=error.strerror
+        ) from None
     if not stat.S_ISDIR(found.st_mode):
-        raise Refused(f"{path} is not a directory; remove it.")
+        raise Refused("{path} is not a directory; remove it.", path=path)
     if not POSIX:  # %LOCALAPPDATA% is this user's alone by its access list
         return
     if found.st_uid != os.geteuid():
-        raise Refused(f"The directory {path} belongs to another user; remove it.")
+        raise Refused("The directory {path} belongs to another user; remove it.", path=path)
     if stat.S_IMODE(found.st_mode) & 0o077:
-        raise Refused(f"The directory {path} is open to other users; “chmod 700” closes it.")
+        raise Refused("The directory {path} is open to other users; “chmod 700” closes it.", path=path)
 
 
 def write_address(directory: Path, address: Address) -> None:
@@ -123,4 +127,6 @@ def read_address(directory: Path) -> Address:
     except FileNotFoundError:
         raise NoDaemon("No Impasto daemon is running; “impasto serve” starts one.") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise NoDaemon(f"{directory / 'daemon.json'} cannot be read ({error}); remove it.") from None
+        raise NoDaemon(
+            "{path} cannot be read ({reason}); remove it.", path=directory / "daemon.json", reason=error
+        ) from None

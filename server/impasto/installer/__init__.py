@@ -1,7 +1,7 @@
 """Copy a plug-in, with all that it needs, into a program's folder, and remove exactly that again.
 
-A plug-in's folder gets the plug-in's own files, `client/` and `rpyc/` (with its licence), and
-`impasto-manifest.json`: the version, and the hash of each file that was written.
+A plug-in's folder gets the plug-in's own files, `locale/`, `client/` and `rpyc/` (with its licence),
+and `impasto-manifest.json`: the version, and the hash of each file that was written.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import impasto
 from impasto import __version__
 from impasto.errors import UsageError
+from impasto.installer.catalogues import translations
 
 MANIFEST = "impasto-manifest.json"
 LEFT_OUT = ("__pycache__",)
@@ -35,7 +36,7 @@ class Installed:
 
 
 def plugin_sources(host: str) -> Path:
-    """The folder of a host's plug-in, in a checkout or in an installed package.
+    """The folder of a host's plug-in (or `locale`), in a checkout or in an installed package.
 
     Raises:
         UsageError: this Impasto came without it.
@@ -65,6 +66,8 @@ def contents(plugin: Path, command: list[str] | None = None) -> Iterator[Content
             if path.is_file() and not set(path.parts) & set(LEFT_OUT) and path.suffix != ".pyc":
                 data = path.read_bytes()  # its first line tells programs on every system, unlike its mode
                 yield prefix + path.relative_to(root).as_posix(), data, data.startswith(b"#!")
+    for name, data in translations(plugin_sources("locale")):
+        yield name, data, False
     if licence:
         yield "rpyc/LICENSE", Path(str(rpyc.locate_file(licence))).read_bytes(), False
     if command:

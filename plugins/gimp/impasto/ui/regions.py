@@ -10,14 +10,14 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import settings  # noqa: E402
-from client.courier import Courier, Stale  # noqa: E402
+from client.courier import Stale  # noqa: E402
 from client.looks import NO_STYLE, PICTURE, Package, job, title  # noqa: E402
 from client.picks import Picks, parse  # noqa: E402
 from copies import mask_copy  # noqa: E402
-from gi.repository import GimpUi, GLib, Gtk, Pango  # noqa: E402
+from gi.repository import GimpUi, Gtk, Pango  # noqa: E402
 from layers import Trouble  # noqa: E402
 from masks import CHANNEL, GIMPS_OWN, LAYER_MASK, source_of  # noqa: E402
-from painter import open_client  # noqa: E402
+from painter import open_courier  # noqa: E402
 from texts import _  # noqa: E402
 
 from ui import subjects  # noqa: E402
@@ -44,10 +44,7 @@ class RegionsDialog:
         self._masks: dict[int, bytes] = {}
         self._filling = False
         self._shelf = Shelf()
-        self._courier, self._finding = (
-            Courier(open_client, GLib.idle_add),
-            Courier(open_client, GLib.idle_add),
-        )
+        self._courier, self._finding = open_courier(), open_courier()
         self._finder = Finder(self._finding, image, layer)
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Stylize regions with Impasto"))
         self.dialog.set_ok_label(_("_Paint"))

@@ -9,10 +9,9 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from client.courier import Courier  # noqa: E402
 from client.picks import Picks, parse  # noqa: E402
-from gi.repository import GimpUi, GLib, Gtk  # noqa: E402
-from painter import open_client  # noqa: E402
+from gi.repository import GimpUi, Gtk  # noqa: E402
+from painter import open_courier  # noqa: E402
 from texts import _  # noqa: E402
 
 from ui.finder import Finder  # noqa: E402
@@ -29,7 +28,7 @@ class SelectDialog:
     def __init__(self, procedure: Any, config: Any, image: Any, layer: Any) -> None:
         self._config = config
         config.set_property("select", "")
-        self._courier = Courier(open_client, GLib.idle_add)
+        self._courier = open_courier()
         self._finder = Finder(self._courier, image, layer)
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Select with Impasto"))
         self.dialog.set_ok_label(_("_Select"))

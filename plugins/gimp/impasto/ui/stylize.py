@@ -12,12 +12,12 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 import settings  # noqa: E402
-from client.courier import Courier, Stale  # noqa: E402
+from client.courier import Stale  # noqa: E402
 from client.looks import LAYER, PICTURE, job, parse  # noqa: E402
 from copies import bare_copy, small_copy  # noqa: E402
 from gi.repository import GimpUi, GLib, Gtk  # noqa: E402
 from layers import Trouble  # noqa: E402
-from painter import open_client  # noqa: E402
+from painter import open_courier  # noqa: E402
 from texts import _  # noqa: E402
 
 from ui import picture  # noqa: E402
@@ -51,7 +51,7 @@ class StylizeDialog:
         self._timer = 0
         self._shown: tuple[Any, ...] = ()
         self._shelf = Shelf()
-        self._couriers = Courier(open_client, GLib.idle_add), Courier(open_client, GLib.idle_add)
+        self._couriers = open_courier(), open_courier()
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, _("Stylize with Impasto"))
         self.dialog.set_ok_label(_("_Paint"))
         self._stage = Stage(self._small)
