@@ -19,6 +19,7 @@ from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 
 sys.path.insert(0, os.environ["DRIVERS"])
 from common import HEIGHT, WIDTH, P, call, composite, painted, picture, refused  # noqa: E402
+from regions import REGIONS  # noqa: E402
 from states import STATES  # noqa: E402
 
 
@@ -169,6 +170,7 @@ def cases():
         blend_and_repaint,
         taken_away,
         *STATES,
+        *REGIONS,
     ):
         yield case, ()
     if os.environ.get("SPEED"):
@@ -211,7 +213,7 @@ def no_daemon():
 
 def main():
     report = {}
-    known = {case.__name__: case for case in STATES} | globals()
+    known = {case.__name__: case for case in (*STATES, *REGIONS)} | globals()
     chosen = [(known[name], ()) for name in os.environ.get("CASES", "").split()]
     for case, args in chosen or cases():
         name, began = name_of(case, args), time.monotonic()

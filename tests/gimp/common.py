@@ -58,10 +58,10 @@ def painted(image):
     return layer
 
 
-def refused(part, **arguments):
+def refused(part, name="impasto-stylize", **arguments):
     """Painting fails with a sentence that has `part`, and the image is as it was."""
     image, layer = picture()
-    status, text = call(image, layer, **{"style": "scream", **arguments})
+    status, text = call(image, layer, name, **{"style": "scream", **arguments})
     assert status == "execution-error" and part in text, (status, text)
     assert image.get_layers() == [layer]
     image.delete()

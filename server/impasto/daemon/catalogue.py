@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from impasto import __version__
+from impasto.engines.readiness import readiness
 from impasto.models import gallery
 from impasto.styles import saved
 
 
 def catalogue() -> dict[str, Any]:
     """JSON values: `version`; `styles`, each with `name`, `title`, `artist`, `year`, `technique` and
-    `kind` ("gallery" or "saved")."""
+    `kind` ("gallery" or "saved"); `engines`, see `impasto.engines.readiness`."""
     styles = [
         {
             "name": style.name,
@@ -25,7 +26,11 @@ def catalogue() -> dict[str, Any]:
     ]
     kept = [{"name": name, "title": name, "kind": "saved"} for name in saved.names()]
     blank = {"artist": "", "year": "", "technique": ""}
-    return {"version": __version__, "styles": [*styles, *(blank | style for style in kept)]}
+    return {
+        "version": __version__,
+        "styles": [*styles, *(blank | style for style in kept)],
+        "engines": readiness(),
+    }
 
 
 def thumbnail(style: str) -> bytes:

@@ -41,6 +41,15 @@ PREVIEW = (480, 400)
 SLIDERS = ("strength", "scale", "keep-color", "detail")
 
 
+def engine_titles() -> dict[str, str]:
+    """What the techniques are called, by the daemon's names."""
+    return {
+        "gallery": _("Gallery network: any style, at once"),
+        "adain": _("AdaIN: after a picture"),
+        "optimise": _("Optimisation: after a picture, slowly"),
+    }
+
+
 class StylizeDialog:
     """Asks for a look; it is in `config` when `run` returns true."""
 
@@ -106,7 +115,7 @@ class StylizeDialog:
         self._engine.remove_all()
         self._engine.append("auto", _("Automatic"))
         for engine in self._shelf.catalogue.get("engines", []):
-            text = engine.get("title", engine["name"])
+            text = engine_titles().get(engine["name"], engine["name"])
             if not engine.get("ready", True):
                 text = _("{engine} (needs “{command}”)").format(
                     engine=text, command=engine.get("command", "")
