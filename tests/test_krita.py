@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import json
 import random
@@ -10,29 +11,36 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
+import impasto.client
 from impasto.job import Job
 
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "plugins" / "krita"
 
 
-def module(path: Path) -> ModuleType:
-    """A file as a module; the plug-in's package has the name of ours and cannot be imported here."""
-    spec = importlib.util.spec_from_file_location(f"krita_{path.stem}", path)
-    assert spec and spec.loader
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
+def plugin() -> None:
+    """The plug-in's package under another name than ours, with the client as it is vendored."""
+    spec = importlib.util.spec_from_loader("krita_impasto", None, is_package=True)
+    assert spec
+    package = importlib.util.module_from_spec(spec)
+    package.__path__ = [str(PLUGIN / "impasto")]
+    sys.modules["krita_impasto"] = package
+    sys.modules["krita_impasto.client"] = impasto.client
 
 
-pixels = module(PLUGIN / "impasto" / "pixels.py")
-settings = module(PLUGIN / "impasto" / "settings.py")
-package = module(ROOT / "scripts" / "package_plugins.py")
+plugin()
+pixels: Any = importlib.import_module("krita_impasto.pixels")
+settings: Any = importlib.import_module("krita_impasto.settings")
+recipes: Any = importlib.import_module("krita_impasto.recipes")
+Unsuitable: Any = importlib.import_module("krita_impasto.texts").Unsuitable
+sys.path.append(str(ROOT / "scripts"))
+package: Any = importlib.import_module("package_plugins")
+
+SRGB = "sRGB-elle-V2-srgbtrc.icc"
 
 
 def test_blue_and_red_change_places_at_8_bits() -> None:
@@ -45,7 +53,8 @@ def test_samples_of_16_bits_stay_whole() -> None:
 
 @pytest.mark.parametrize("depth", ["U8", "U16"])
 def test_swapping_twice_gives_the_same_across_bands(depth: str) -> None:
-    data = random.Random(1).randbytes(pixels.size(pixels.BAND // 2 + 7, 3, depth))
+    size = pixels.Space("RGBA", depth, SRGB).size(pixels.BAND // 2 + 7, 3)
+    data = random.Random(1).randbytes(size)
     there = pixels.swapped(data, depth)
     assert there != data
     assert pixels.swapped(there, depth) == data
@@ -71,26 +80,96 @@ def test_a_part_of_a_pixel_is_refused() -> None:
     ],
 )
 def test_bounds_are_cut_to_the_picture(bounds: tuple[int, ...], inside: tuple[int, ...] | None) -> None:
-    assert pixels.clamped(bounds, 100, 50) == inside
+    assert pixels.Box(*bounds).common(100, 50) == inside
 
 
-def test_only_whole_number_rgba_travels_as_it_is() -> None:
-    models = [("RGBA", "U8"), ("RGBA", "U16"), ("RGBA", "F32"), ("GRAYA", "U8"), ("CMYKA", "U8")]
-    assert [pixels.is_direct(*model) for model in models] == [True, True, False, False, False]
+def test_only_whole_numbers_of_srgb_travel_as_they_are() -> None:
+    spaces = [
+        *(("RGBA", "U8", SRGB), ("RGBA", "U16", "sRGB built-in"), ("RGBA", "F32", SRGB)),
+        *(("RGBA", "U16", "sRGB-elle-V2-g10.icc"), ("RGBA", "U8", "ClayRGB-elle-V2-srgbtrc.icc")),
+        *(("GRAYA", "U8", "Gray-D50-elle-V2-srgbtrc.icc"), ("CMYKA", "U8", "Chemical proof")),
+    ]
+    direct = [pixels.Space(*space).is_direct for space in spaces]
+    assert direct == [True, True, False, False, False, False, False]
+
+
+def test_strips_cover_all_rows_once() -> None:
+    for width, height in ((1, 1), (4000, 3000), (10 * pixels.STRIP, 3)):
+        rows = [row for top, count in pixels.strips(width, height) for row in range(top, top + count)]
+        assert rows == list(range(height))
+
+
+def test_alpha_is_the_last_channel() -> None:
+    assert pixels.opacity(bytes(range(10)), pixels.Space("CMYKA", "U8", "")) == bytes((4, 9))
+    assert pixels.opacity(bytes(range(8)), pixels.Space("GRAYA", "U16", "")) == bytes((3, 7))
+
+
+def look(**more: Any) -> dict[str, Any]:
+    return {**settings.new_look(), **more}
 
 
 def test_the_daemon_takes_the_job() -> None:
-    job = Job.from_json(settings.Settings("great-wave", 0.5, 2.0, 0.25).job())
-    assert (job.look.style[0].ref, job.look.strength, job.look.scale) == ("great-wave", 0.5, 2.0)
+    recipe = recipes.Recipe(look(style=[["great-wave", 2.0], ["kiss", 1.0]], strength=0.5, scale=2.0), [])
+    text, enclosures = recipe.packed({})
+    found = Job.from_json(text).look
+    assert [(part.ref, part.weight) for part in found.style] == [("great-wave", 2.0), ("kiss", 1.0)]
+    assert (found.strength, found.scale) == (0.5, 2.0)
+    assert enclosures == []
+
+
+def test_a_style_s_file_goes_along(tmp_path: Path) -> None:
+    path = tmp_path / "a, b.jpg"
+    path.write_bytes(b"jpeg")
+    text, enclosures = recipes.Recipe(look(style=[[str(path), 1.0]]), []).packed({})
+    assert json.loads(text)["look"]["style"] == [{"ref": "attachment:0", "weight": 1.0}]
+    assert enclosures == [({"kind": "file", "name": "a, b.jpg"}, b"jpeg")]
+    path.unlink()
+    with pytest.raises(Unsuitable, match=r"“a, b\.jpg” cannot be read"):
+        recipes.Recipe(look(style=[[str(path), 1.0]]), []).packed({})
+
+
+def test_regions_are_told_with_their_masks_and_the_selection() -> None:
+    regions = [
+        {"select": "sky", "name": "Sky", "style": [["kiss", 1.0]], "feather": 10},
+        {"select": "mask:abc", "name": "Layer", "style": "none", "strength": 0.5},
+        {"select": "points:100,200;-300,40", "name": "Thing"},
+    ]
+    recipe = recipes.Recipe(look(style=[["udnie", 1.0]]), regions)
+    mask, selection = ({"kind": "pixels"}, b"m"), ({"kind": "pixels"}, b"s")
+    text, enclosures = recipe.packed({"abc": mask}, selection, 0.5, "layers")
+    told = json.loads(text)
+    assert recipe.masks == ["abc"]
+    assert enclosures == [selection, mask]
+    assert told["region"] == [
+        {"select": "(sky) & attachment:0", "style": [{"ref": "kiss", "weight": 1.0}], "feather": 5.0},
+        {"select": "(attachment:1) & attachment:0", "style": "none", "strength": 0.5},
+        {"select": "(points:50,100;-150,20) & attachment:0"},
+    ]
+    assert told["output"] == {"deliver": "layers"}
+
+
+def test_a_recipe_without_a_style_paints_nothing() -> None:
+    assert not recipes.Recipe(look(), [{"select": "sky", "name": "Sky", "style": "none"}]).paints
+    assert recipes.Recipe(look(), [{"select": "sky", "name": "Sky", "style": [["kiss", 1.0]]}]).paints
 
 
 def test_settings_come_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "impasto.json"
-    settings.save(path, settings.Settings("kiss", 0.25, 1.5, 0.75))
-    assert settings.load(path) == settings.Settings("kiss", 0.25, 1.5, 0.75)
+    kept = settings.Settings(look(style=[["kiss", 0.5]], detail=0.25), ["udnie"], {"/a.png": "Layer 1"})
+    settings.save(path, kept)
+    assert settings.load(path) == kept
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", '{"style": 3, "scale": "x", "strength": NaN}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        '{"look": {"style": 3, "scale": "x", "strength": NaN}}',
+        '{"favourites": 3, "names": []}',
+    ],
+)
 def test_broken_settings_are_the_defaults(tmp_path: Path, text: str) -> None:
     path = tmp_path / "impasto.json"
     path.write_text(text)
@@ -100,8 +179,17 @@ def test_broken_settings_are_the_defaults(tmp_path: Path, text: str) -> None:
 
 def test_settings_out_of_range_are_brought_back(tmp_path: Path) -> None:
     path = tmp_path / "impasto.json"
-    path.write_text(json.dumps({"strength": 9, "scale": 0, "keep_color": -1}))
-    assert settings.load(path) == settings.Settings("", 1.0, 0.25, 0.0)
+    path.write_text(json.dumps({"look": {"strength": 9, "scale": 0, "keep_color": -1}}))
+    assert settings.load(path).look == look(strength=1.0, scale=0.25, keep_color=0.0)
+
+
+def test_a_tenth_favourite_pushes_out_the_first() -> None:
+    kept = settings.Settings()
+    for number in range(10):
+        kept.favour(str(number))
+    assert kept.favourites == list("123456789")
+    kept.favour("5")
+    assert kept.favourites == list("12346789")
 
 
 def test_styles_are_found_by_all_words() -> None:
@@ -131,8 +219,8 @@ def test_the_vendored_client_knows_that_it_is_one(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "impasto.zip") as archive:
         archive.extractall(tmp_path)
     (tmp_path / "impasto" / "__init__.py").write_text("")  # as it is, it needs Krita
-    code = "import sys; sys.path.append('impasto'); from impasto.client import launch, wire;"
-    code += "print(launch.VENDORED)"
+    code = "import sys; sys.path.append('impasto'); from impasto.client import launch, wire"
+    code += "; print(launch.VENDORED)"
     done = subprocess.run(
         [sys.executable, "-S", "-E", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )

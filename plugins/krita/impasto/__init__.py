@@ -1,9 +1,13 @@
-"""Impasto in Krita: a docker that paints the active layer, and an entry in the Filter menu.
+"""Impasto in Krita: a docker that paints the active layer, and entries in the Filter menu.
 
-One source for Krita 5.2 to 6. `pixels` and `settings` know neither Krita nor Qt; `worker` talks to
-the daemon in a thread; `layers` reads and adds layers; `docker` is what the user sees.
+One source for Krita 5.2 to 6. `pixels`, `settings` and `recipes` know neither Krita nor Qt; `jobs`
+and `preview` talk to the daemon in threads; `layers`, `masks`, `spaces` and `animation` touch
+Krita's objects, on the UI thread only; the rest is what the user sees.
 """
 
-from .docker import register
+from . import service  # makes rpyc, which is vendored, to be found
+from .actions import register
 
 register()
+
+__all__ = ["service"]

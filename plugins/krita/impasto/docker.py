@@ -1,185 +1,344 @@
-"""What the user sees: the docker, and the Filter menu's entry that shows it."""
+"""What the user sees: the docker beside the canvas."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from . import layers, settings
+from . import settings
+from .animation import Frames
+from .client.picks import Picks
+from .client.picks import parse as parse_picks
+from .gallery import Gallery
+from .history import SIDE, History, HistoryPanel
+from .jobs import Jobs
+from .layers import active
+from .painting import Painter
+from .palette import Palette
+from .pictures import square
+from .preview import Preview
 from .qt import Krita, QtCore, QtWidgets, krita
-from .worker import Worker
+from .recipes import Recipe
+from .regions import RegionsPanel, is_clicked
+from .service import Poster, guarded, open_client
+from .sliders import Sliders
+from .stage import Stage
+from .texts import Unsuitable, _
 
-SLIDERS = {"strength": "Strength", "scale": "Stroke size", "keep_color": "Keep color"}
-ROLE = QtCore.Qt.ItemDataRole.UserRole
+NAME = "impasto"
+POLL = 500
+"""Milliseconds between two looks at which layer is active: Krita does not tell."""
+RETRY = 6
+"""Looks between two tries to find a daemon that was not there."""
+STYLE, REGIONS, HISTORY = range(3)
 
 
 class ImpastoDocker(krita.DockWidget):
+    """Holds the widgets together; each keeps to its own business."""
+
     def __init__(self) -> None:
         super().__init__()
+        from .client.courier import Courier
+
         self.setWindowTitle("Impasto")
         # Outside the plug-in's folder, which Krita's importer deletes.
-        self.path = Path(Krita.getAppDataLocation()) / "impasto.json"
-        self.settings = settings.load(self.path)
-        self.catalogue: list[dict[str, Any]] = []
-        self.source: layers.Source | None = None
+        self.folder = Path(Krita.getAppDataLocation()) / "impasto"
+        self.file = self.folder / "settings.json"
+        self.settings = settings.load(self.file)
+        self._start = False
+        self._runs = False
+        self._looks = 0
+        self._poster = Poster()
+        self._courier = Courier(lambda: open_client(self._start), self._poster.post)
+        self.jobs = Jobs()
+        self.gallery = Gallery(self.settings)
+        self.painter = Painter(self.jobs, self.gallery.title, self.say, self._painted)
+        self.stage = Stage()
+        self.palette = Palette(self.gallery, self.folder / "styles", self.settings.names, self.say)
+        self.regions = RegionsPanel(self.gallery.title, self.say)
+        self.sliders = Sliders()
+        self.history = HistoryPanel(History(self.folder))
+        self.preview = Preview(self.stage, lambda: self.recipe, self.regions.masks)
         self._build()
-        self.worker = Worker()
-        self.worker.state.connect(self._on_state)
-        self.worker.styles.connect(self._on_styles)
-        self.worker.progress.connect(self._on_progress)
-        self.worker.done.connect(self._on_done)
-        self.worker.failed.connect(self._on_failed)
-        self.worker.start()
-        QtCore.QCoreApplication.instance().aboutToQuit.connect(self.worker.end)
-        self.worker.look(False)
+        self._join()
+        self._show_edited()
+        self.find_daemon(False)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What Paint would paint."""
+        regions = [region for region in self.regions.regions if region["select"]]
+        return Recipe(self.settings.look, regions)
+
+    def canvasChanged(self, canvas: Any) -> None:  # noqa: N802 - Krita calls it so
+        """Another document is shown."""
+        QtCore.QTimer.singleShot(0, self.preview.look)
+
+    def paint(self, recipe: Recipe | None = None) -> Any:
+        """Paint the active layer."""
+        self.message.setText("")
+        self._save()
+        return self.painter.paint(recipe or self.recipe, self.regions.masks)
+
+    def paint_favourite(self, number: int) -> None:
+        """Paint the active layer with a favourite, 1 to 9, and the other settings as they are."""
+        if number > len(self.settings.favourites):
+            self.say(
+                _("There is no favorite {number} yet; right-click a style to make it one.").format(
+                    number=number
+                )
+            )
+            return
+        style = self.settings.favourites[number - 1]
+        self.paint(Recipe({**self.settings.look, "style": [[style, 1.0]]}, []))
+
+    def paint_again(self) -> None:
+        """Paint the active layer like the last one."""
+        entries = self.history.history.entries
+        if not entries:
+            self.say(_("Nothing was painted yet; press Paint in the docker."))
+            return
+        self.paint(self.history.history.recipe(entries[0]))
+
+    def paint_frames(self) -> None:
+        """Paint all frames of the active layer."""
+        self.message.setText("")
+        self._save()
+        recipe = self.recipe
+        try:
+            if not recipe.paints:
+                raise Unsuitable(_("No style is picked; click one in the gallery."))
+            Frames(self.jobs, recipe, self.painter.title(recipe), self.say).begin()
+        except Unsuitable as error:
+            self.say(str(error))
+
+    def cancel(self) -> None:
+        """Stop the painting that is chosen in the queue, or the first."""
+        tasks = self.jobs.tasks
+        row = max(self.queue.currentRow(), 0)
+        if row < len(tasks):
+            self.jobs.cancel(tasks[row])
+
+    def say(self, sentence: str) -> None:
+        """Tell the user something."""
+        self.message.setText(sentence)
+
+    def find_daemon(self, start: bool) -> None:
+        """Ask the daemon what it can do; start one if told."""
+        if start:
+            self.state.setText(_("Starting the Impasto daemon…"))
+            self.state.show()
+            self._start = True
+
+        @guarded
+        def fetch(client: Any, _stale: Any) -> Any:
+            catalogue = client.catalogue()
+            return catalogue["styles"], {
+                style["name"]: client.thumbnail(style["name"]) for style in catalogue["styles"]
+            }
+
+        def failed(sentence: str) -> None:
+            self._start = False
+            self._show_state(sentence)
+
+        def done(answer: Any) -> None:
+            self._show_state("")
+            self.gallery.take(*answer)
+            self._show_edited()
+            self.regions.refresh()
+            self.preview.forget()
+            self.preview.later()
+
+        self._courier.send("catalogue", fetch, done, failed)
 
     def _build(self) -> None:
         body = QtWidgets.QWidget()
         column = QtWidgets.QVBoxLayout(body)
-        self.state = QtWidgets.QLabel("Looking for the Impasto daemon…")
-        self.state.setWordWrap(True)
-        self.launch = QtWidgets.QPushButton("Start the daemon")
-        self.launch.clicked.connect(lambda: self.worker.look(True))
-        self.search = QtWidgets.QLineEdit()
-        self.search.setPlaceholderText("Search styles")
-        self.search.textChanged.connect(self._list)
-        self.list = QtWidgets.QListWidget()
-        self.list.itemSelectionChanged.connect(self._on_style)
-        for widget in (self.state, self.launch, self.search, self.list):
-            column.addWidget(widget)
-        form = QtWidgets.QFormLayout()
-        self.spins: dict[str, Any] = {}
-        for name, label in SLIDERS.items():
-            spin = QtWidgets.QDoubleSpinBox()
-            spin.setRange(*settings.LIMITS[name])
-            spin.setSingleStep(0.05)
-            spin.setValue(getattr(self.settings, name))
-            form.addRow(label, spin)
-            self.spins[name] = spin
-        column.addLayout(form)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.setSpacing(4)
+        self.state = _label()
+        self.launch = QtWidgets.QPushButton(_("Start the daemon"))
+        style = QtWidgets.QWidget()
+        inner = QtWidgets.QVBoxLayout(style)
+        inner.setContentsMargins(2, 2, 2, 2)
+        inner.addWidget(self.palette, 1)
+        self.tabs = QtWidgets.QTabWidget()
+        self.tabs.addTab(style, _("Style"))
+        self.tabs.addTab(self.regions, _("Regions"))
+        self.tabs.addTab(self.history, _("History"))
+        self.edited = _label()
         self.bar = QtWidgets.QProgressBar()
         self.bar.setRange(0, 1000)
-        self.bar.setVisible(False)
+        self.queue = QtWidgets.QListWidget()
+        self.queue.setMaximumHeight(64)
         row = QtWidgets.QHBoxLayout()
-        self.paint = QtWidgets.QPushButton("Paint")
-        self.paint.setToolTip(
-            "Paints 8- and 16-bit RGB as it is. Other colour models go through 16-bit sRGB and back:\n"
-            "colours outside sRGB and values above white are lost in the new layer."
+        self.paint_button = QtWidgets.QPushButton(_("Paint"))
+        self.paint_button.setToolTip(
+            _(
+                "Paints 8- and 16-bit sRGB as it is. Other color models, profiles and floats go through\n"
+                "16-bit sRGB and back: colors outside sRGB and values above white are lost in the new layer."
+            )
         )
-        self.paint.clicked.connect(self._on_paint)
-        self.cancel = QtWidgets.QPushButton("Cancel")
-        self.cancel.clicked.connect(self._on_cancel)
-        self.cancel.setEnabled(False)
-        row.addWidget(self.paint)
-        row.addWidget(self.cancel)
-        self.message = QtWidgets.QLabel("")
-        self.message.setWordWrap(True)
-        column.addWidget(self.bar)
+        self.frames_button = QtWidgets.QPushButton(_("Paint frames"))
+        self.frames_button.setToolTip(_("Paint each frame of the animated layer onto a new animated layer"))
+        self.cancel_button = QtWidgets.QPushButton(_("Cancel"))
+        for button in (self.paint_button, self.frames_button, self.cancel_button):
+            row.addWidget(button)
+        self.message = _label()
+        self.message.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        for widget in (self.state, self.launch, self.stage):
+            column.addWidget(widget)
+        column.addWidget(self.tabs, 1)
+        for widget in (self.edited, self.sliders, self.bar, self.queue):
+            column.addWidget(widget)
         column.addLayout(row)
         column.addWidget(self.message)
         self.setWidget(body)
+        self._show_state(_("Looking for the Impasto daemon…"))
+        self._show_tasks()
 
-    def canvasChanged(self, canvas: Any) -> None:  # noqa: N802 - Krita calls it so
-        """Krita requires it; the layer is looked up when it is painted."""
+    def _join(self) -> None:
+        self.launch.clicked.connect(lambda _checked=False: self.find_daemon(True))
+        self.paint_button.clicked.connect(lambda _checked=False: self.paint())
+        self.frames_button.clicked.connect(lambda _checked=False: self.paint_frames())
+        self.cancel_button.clicked.connect(lambda _checked=False: self.cancel())
+        self.palette.changed.connect(self._set_style)
+        self.sliders.changed.connect(self._set_number)
+        self.gallery.favoured.connect(self._save)
+        self.regions.chosen.connect(self._show_edited)
+        self.regions.changed.connect(self.preview.later)
+        self.tabs.currentChanged.connect(lambda _index: self._show_edited())
+        self.history.taken.connect(self._restore)
+        self.history.again.connect(self.paint)
+        self.stage.picked.connect(self._pick)
+        self.stage.boxed.connect(self._box)
+        self.preview.failed.connect(self._preview_failed)
+        self.jobs.changed.connect(self._show_tasks)
+        self._timer = QtCore.QTimer(self)
+        self._timer.timeout.connect(self._poll)
+        self._timer.start(POLL)
+        QtCore.QCoreApplication.instance().aboutToQuit.connect(self.close_all)
 
-    def _list(self) -> None:
-        self.list.blockSignals(True)
-        self.list.clear()
-        for style in settings.found(self.catalogue, self.search.text()):
-            item = QtWidgets.QListWidgetItem(", ".join(filter(None, (style["title"], style.get("artist")))))
-            item.setData(ROLE, style["name"])
-            self.list.addItem(item)
-            if style["name"] == self.settings.style:
-                self.list.setCurrentItem(item)
-        self.list.blockSignals(False)
+    def close_all(self) -> None:
+        """Krita ends: stop the threads."""
+        self._timer.stop()
+        self.preview.close()
+        self.jobs.close()
+        self._courier.close()
 
-    def _on_style(self) -> None:
-        item = self.list.currentItem()
-        if item is not None:
-            self.settings.style = item.data(ROLE)
+    def enterEvent(self, event: Any) -> None:  # noqa: N802 - Qt calls it so
+        """The user comes from the canvas, where the layer may have been changed."""
+        self.preview.look(anew=True)
 
-    def _on_state(self, words: str, runs: bool) -> None:
-        self.state.setText(words)
-        self.launch.setVisible(not runs)
-
-    def _on_styles(self, styles: list[dict[str, Any]]) -> None:
-        self.catalogue = styles
-        self._list()
-
-    def _on_paint(self) -> None:
-        if self.source is not None:
+    def _poll(self) -> None:
+        if not self.isVisible():
             return
-        for name, spin in self.spins.items():
-            setattr(self.settings, name, spin.value())
-        if not self.settings.style:
-            self.message.setText("No style is picked; click one in the list.")
-            return
+        self.preview.look()
         try:
-            source = layers.read()
-        except layers.Unsuitable as error:
-            self.message.setText(str(error))
-            return
-        self._busy(True)
+            self.frames_button.setVisible(bool(active()[1].animated()))
+        except Unsuitable:
+            self.frames_button.hide()
+        self._looks += 1
+        if not self._runs and self._looks % RETRY == 0:
+            self.find_daemon(False)
+
+    def _show_state(self, sentence: str) -> None:
+        """Say what is wrong with the daemon; nothing when it runs."""
+        self._runs = not sentence
+        self.state.setText(sentence)
+        self.state.setVisible(bool(sentence))
+        self.launch.setVisible(bool(sentence))
+
+    def _preview_failed(self, sentence: str) -> None:
+        self.say(sentence)
+        if self._runs:  # perhaps the daemon has gone: asking shows it
+            self.find_daemon(False)
+
+    def _show_tasks(self) -> None:
+        tasks = self.jobs.tasks
+        first = tasks[0] if tasks else None
+        self.bar.setVisible(first is not None)
+        self.queue.setVisible(len(tasks) > 1)
+        self.cancel_button.setEnabled(first is not None)
+        if first is not None:
+            self.bar.setValue(round(1000 * first.fraction))
+            self.bar.setFormat(f"{first.title}: {_(first.text) if first.text else '…'} %p%")
+        titles = [task.title for task in tasks]
+        if titles != [self.queue.item(row).text() for row in range(self.queue.count())]:
+            self.queue.clear()
+            self.queue.addItems(titles)
+
+    def _show_edited(self) -> None:
+        """Show the look of what is edited: a region, or the rest of the layer."""
+        region = self.regions.region
+        look = self.settings.look if region is None else {**self.settings.look, **region}
+        style = look["style"] if isinstance(look["style"], list) else []
+        self.palette.show_parts(style)
+        self.sliders.show_look(look)
+        self.edited.setVisible(region is not None)
+        if region is not None:
+            self.edited.setText(_("Settings of the region “{name}”:").format(name=region["name"]))
+        on_regions = self.tabs.currentIndex() == REGIONS
+        self.preview.region = region if on_regions else None
+        self.stage.clickable = on_regions and region is not None and is_clicked(region)
+        self.preview.forget()
+        self.preview.later()
+
+    def _set_style(self) -> None:
+        owner = self.regions.region if self.regions.region is not None else self.settings.look
+        owner["style"] = [list(part) for part in self.palette.parts]
+        self.regions.refresh()
+        self.preview.later()
+
+    def _set_number(self, name: str, value: float) -> None:
+        owner = self.regions.region if self.regions.region is not None else self.settings.look
+        owner[name] = value
+        self.preview.later()
+
+    def _pick(self, x: int, y: int, adds: bool) -> None:
+        self._set_picks(lambda picks: picks.clicked(*self._in_document(x, y), adds))
+
+    def _box(self, x0: int, y0: int, x1: int, y1: int) -> None:
+        self._set_picks(lambda picks: picks.dragged(*self._in_document(x0, y0), *self._in_document(x1, y1)))
+
+    def _set_picks(self, change: Any) -> None:
+        region = self.regions.region
+        if region is not None:
+            picks = change(parse_picks(region["select"]) or Picks())
+            self.regions.set("select", picks.text() or region["select"])
+
+    def _in_document(self, x: int, y: int) -> tuple[int, int]:
+        document, _node = active()
+        assert self.stage.small is not None
+        return self.stage.small.to_layer(x, y, document.width(), document.height())
+
+    def _restore(self, recipe: Recipe) -> None:
+        self.settings.look = recipe.look
+        self.regions.restore(recipe.regions)
+        self._show_edited()
+
+    def _painted(self, title: str, recipe: Recipe, node: Any) -> None:
+        self.say(_("Painted."))
+        if not self._runs:
+            self.find_daemon(False)
         try:
-            settings.save(self.path, self.settings)
+            self.history.history.add(title, recipe, square(node.thumbnail(2 * SIDE, 2 * SIDE), SIDE))
         except OSError as error:
-            self.message.setText(f"{self.path} cannot be written ({error.strerror}); make it writable.")
-        self.source = source
-        self.worker.paint(source, self.settings.job(), source.width, source.height, source.depth, source.data)
+            self.say(self._unwritable(error))
+        self.history.fill()
 
-    def _on_cancel(self) -> None:
-        self.worker.stop.set()
-        self.cancel.setEnabled(False)
-
-    def _busy(self, busy: bool) -> None:
-        self.paint.setEnabled(not busy)
-        self.cancel.setEnabled(busy)
-        self.bar.setVisible(busy)
-        self.bar.setValue(0)
-        if busy:
-            self.message.setText("")
-
-    def _on_progress(self, fraction: float, text: str) -> None:
-        self.bar.setValue(round(1000 * fraction))
-        self.message.setText(text)
-
-    def _on_done(self, source: layers.Source, data: bytes) -> None:
-        self.source = None
-        self._busy(False)
+    def _save(self) -> None:
         try:
-            layers.add(source, data, f"Impasto: {self.settings.style}")
-            self.message.setText("Painted.")
-        except layers.Unsuitable as error:
-            self.message.setText(str(error))
+            settings.save(self.file, self.settings)
+        except OSError as error:
+            self.say(self._unwritable(error))
 
-    def _on_failed(self, _: layers.Source, sentence: str) -> None:
-        self.source = None
-        self._busy(False)
-        self.message.setText(sentence)
+    def _unwritable(self, error: OSError) -> str:
+        text = _("{path} cannot be written ({reason}); make it writable.")
+        return text.format(path=self.folder, reason=error.strerror)
 
 
-class Impasto(krita.Extension):
-    def setup(self) -> None:
-        """Krita requires it."""
-
-    def createActions(self, window: Any) -> None:  # noqa: N802 - Krita calls it so
-        action = window.createAction("impasto_show", "Impasto…", "filter")
-        action.triggered.connect(self._show)
-
-    def _show(self, _: bool = False) -> None:
-        for docker in Krita.instance().dockers():
-            if docker.objectName() == "impasto":
-                docker.setVisible(True)
-                docker.raise_()
-
-
-def register() -> None:
-    """Tell Krita of the docker and the entry."""
-    application = Krita.instance()
-    place = (
-        krita.DockWidgetFactoryBase.DockPosition.DockRight
-        if hasattr(krita.DockWidgetFactoryBase, "DockPosition")
-        else krita.DockWidgetFactoryBase.DockRight
-    )
-    application.addDockWidgetFactory(krita.DockWidgetFactory("impasto", place, ImpastoDocker))
-    application.addExtension(Impasto(application))
+def _label() -> Any:
+    label = QtWidgets.QLabel("")
+    label.setWordWrap(True)
+    return label

@@ -1,122 +1,217 @@
-"""Read the active layer, and add the painted one. To be called on the UI thread only."""
+"""Read the active layer, and add painted ones. To be called on the UI thread only."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import pixels
-from .qt import Krita, QtCore
+from .pixels import Box, Space
+from .qt import Krita, QtCore, krita
+from .spaces import WIRE, converted, space_of
+from .steps import LATER, SOON, Work
+from .texts import Unsuitable, _
 
-SRGB = "sRGB-elle-V2-srgbtrc.icc"
+PIECE = 1 << 22
+"""Pixels that are read or written at a time."""
 
+PATIENCE = 1.0
+"""Seconds within which Krita has activated a new layer."""
 
-class Unsuitable(Exception):
-    """`str(error)` is one sentence for the user."""
+GROUP = "Impasto"
+SELECTION = "Selection"
 
 
 @dataclass
 class Source:
-    """A layer as it was read.
+    """A layer as it was read, as large as its document.
 
     Attributes:
         document, node: ids, because the user may close or remove both before the painting is done.
-        depth: "U8" or "U16", of `data`: B, G, R, A.
-        converted: `data` is sRGB, not in the document's own space.
+        own: the document's colour space, to which the painting returns.
+        space: of `data`, and of the painting.
+        data: pixels as Krita has them.
         selection: a copy, or None.
     """
 
     document: str
     node: Any
+    name: str
     width: int
     height: int
-    depth: str
-    converted: bool
+    own: Space
+    space: Space
     data: bytes
     selection: Any
 
 
-def _id(document: Any) -> str:
+class Piece(NamedTuple):
+    """One layer of a result.
+
+    Attributes:
+        box: where it lies in the document.
+        data: its pixels in the source's space.
+        mask: bytes of its transparency mask in its box, Krita's selection, or None to show all.
+    """
+
+    name: str
+    box: Box
+    data: bytes
+    mask: Any
+
+
+def id_of(document: Any) -> str:
+    """What tells a document from all others, even after it is closed."""
     return document.rootNode().uniqueId().toString()
 
 
-def read() -> Source:
-    """The active layer, as large as the picture.
+def find_document(identity: str) -> Any:
+    """The open document with that id, or None."""
+    # Krita's list must live as long as what is taken from it.
+    documents = Krita.instance().documents()
+    return next((one for one in documents if id_of(one) == identity), None)
+
+
+def active() -> tuple[Any, Any]:
+    """The document and the layer to paint.
+
+    Raises:
+        Unsuitable: there is none, with the next step.
+    """
+    document = Krita.instance().activeDocument()
+    if document is None:
+        raise Unsuitable(_("No document is open; open one first."))
+    node = document.activeNode()
+    if node is None:
+        raise Unsuitable(_("No layer is active; click one in the Layers docker."))
+    if node.type().endswith("mask"):
+        raise Unsuitable(
+            _("“{name}” is a mask; click a layer in the Layers docker.").format(name=node.name())
+        )
+    return document, node
+
+
+def selection_of(document: Any) -> Any:
+    """A copy of the selection, or None where nothing is selected.
+
+    Raises:
+        Unsuitable: it lies outside the picture.
+    """
+    selection = document.selection()
+    if selection is None:
+        return None
+    box = Box(selection.x(), selection.y(), selection.width(), selection.height())
+    if box.common(document.width(), document.height()) is None:
+        raise Unsuitable(_("The selection lies outside the picture; select something inside it."))
+    return selection.duplicate()
+
+
+def read() -> Work:
+    """The active layer with all that its own masks and filters do.
 
     Raises:
         Unsuitable: there is nothing to paint.
     """
-    document = Krita.instance().activeDocument()
-    if document is None:
-        raise Unsuitable("No document is open; open one first.")
-    node = document.activeNode()
-    if node is None:
-        raise Unsuitable("No layer is active; click one in the Layers docker.")
-    if node.type().endswith("mask"):
-        raise Unsuitable(f"“{node.name()}” is a mask; click a layer in the Layers docker.")
-    width, height = document.width(), document.height()
-    selection = document.selection()
-    if selection is not None:
-        bounds = (selection.x(), selection.y(), selection.width(), selection.height())
-        if pixels.clamped(bounds, width, height) is None:
-            raise Unsuitable("The selection lies outside the picture; select something inside it.")
-        selection = selection.duplicate()
-    same = (node.colorModel(), node.colorDepth(), node.colorProfile()) == (
-        document.colorModel(),
-        document.colorDepth(),
-        document.colorProfile(),
-    )
-    direct = same and pixels.is_direct(node.colorModel(), node.colorDepth())
-    depth = node.colorDepth() if direct else "U16"
-    if node.type() == "paintlayer":
-        origin = node
-        if not direct:
-            origin = node.duplicate()
-            origin.setColorSpace("RGBA", "U16", SRGB)
-        data = origin.pixelData(0, 0, width, height)
-    elif direct:
-        data = node.projectionPixelData(0, 0, width, height)
-    else:
-        raise Unsuitable(f"“{node.name()}” is no paint layer; flatten a copy of it and paint that.")
-    data = bytes(data)
-    if len(data) != pixels.size(width, height, depth):
-        raise Unsuitable(f"“{node.name()}” cannot be read; convert it to a paint layer.")
-    return Source(_id(document), node.uniqueId(), width, height, depth, not direct, data, selection)
+    document, node = active()
+    if node.bounds().isEmpty():
+        raise Unsuitable(_("“{name}” is empty; click a layer with something on it.").format(name=node.name()))
+    selection = selection_of(document)
+    width, height, space = document.width(), document.height(), space_of(node)
+    bare = node.type() == "paintlayer" and not node.childNodes()
+    fetch = node.pixelData if bare else node.projectionPixelData
+    data = yield from _bytes(fetch, width, height)
+    if len(data) != space.size(width, height):
+        raise Unsuitable(_("“{name}” cannot be read; convert it to a paint layer.").format(name=node.name()))
+    own = space_of(document)
+    wire = space if space.is_direct and space == own else WIRE
+    data = yield from converted(document, data, width, height, space, wire)
+    return Source(id_of(document), node.uniqueId(), node.name(), width, height, own, wire, data, selection)
 
 
-def add(source: Source, data: bytes, name: str) -> None:
-    """Put the painting (B, G, R, A, of the source's size and depth) above its layer: one undo step.
+def _bytes(fetch: Any, width: int, height: int) -> Work:
+    rows = max(1, PIECE // width)
+    parts: list[bytes] = []
+    for top in range(0, height, rows):
+        parts.append(bytes(fetch(0, top, width, min(rows, height - top))))
+        yield SOON
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def add(source: Source, pieces: list[Piece], name: str) -> Work:
+    """Put a painting above its layer: one undo step. Several pieces, from bottom to top, make a group.
+
+    Returns:
+        The new node.
 
     Raises:
-        Unsuitable: the document has gone, or the painting does not fit.
+        Unsuitable: the document has gone or was converted, or the painting does not fit.
     """
-    documents = Krita.instance().documents()
-    document = next((one for one in documents if _id(one) == source.document), None)
-    if document is None:
-        raise Unsuitable(
-            "The document was closed, so that the painting has no place to go; open it and paint again."
-        )
-    # Krita reads past the end of data that is too short.
-    if len(data) != pixels.size(source.width, source.height, source.depth):
-        raise Unsuitable("The daemon sent a painting of another size; update Impasto and the plug-in.")
-    layer = document.createNode(name, "paintlayer")
-    own = (document.colorModel(), document.colorDepth(), document.colorProfile())
-    if source.converted:
-        layer.setColorSpace("RGBA", source.depth, SRGB)
-    elif own[:2] != ("RGBA", source.depth):
-        raise Unsuitable("The document was converted while Impasto painted; press Paint again.")
-    layer.setPixelData(QtCore.QByteArray(data), 0, 0, source.width, source.height)
-    if source.converted:
-        layer.setColorSpace(*own)
-    if source.selection is not None:
-        mask = document.createTransparencyMask("Selection")
-        mask.setSelection(source.selection)
-        layer.addChildNode(mask, None)
+    layers: list[Any] = []
+    for piece in pieces:
+        # Looked up anew after each pause: meanwhile, the user may have closed it.
+        layers.append((yield from _layer(source, piece)))
+    document = _document(source)
+    if len(layers) == 1:
+        new = layers[0]
+    else:
+        new = document.createGroupLayer(GROUP)
+        for layer in layers:
+            new.addChildNode(layer, None)
+    new.setName(name)
+    before = document.activeNode()
     below = document.nodeByUniqueID(source.node)
     parent = below.parentNode() if below is not None else None
     if parent is None:
-        document.rootNode().addChildNode(layer, None)
+        document.rootNode().addChildNode(new, None)
     else:
-        parent.addChildNode(layer, below)
-        document.setActiveNode(below)
-    document.refreshProjection()
+        parent.addChildNode(new, below)
+    # Krita activates what is added, but only when it comes to that among its events.
+    end = time.monotonic() + PATIENCE
+    while before is not None and time.monotonic() < end:
+        yield LATER
+        document = find_document(source.document)
+        now = document.activeNode() if document is not None else None
+        if now is not None and now.uniqueId() == new.uniqueId():
+            document.setActiveNode(before)
+            break
+    return new
+
+
+def _document(source: Source) -> Any:
+    document = find_document(source.document)
+    if document is None:
+        raise Unsuitable(
+            _("The document was closed, so that the painting has no place to go; open it and paint again.")
+        )
+    if space_of(document) != source.own:
+        raise Unsuitable(_("The document was converted while Impasto painted; press Paint again."))
+    return document
+
+
+def _layer(source: Source, piece: Piece) -> Work:
+    """A layer with its mask, not yet in the document."""
+    document, (x, y, width, height) = _document(source), piece.box
+    # Krita reads past the end of data that is too short.
+    if len(piece.data) != source.space.size(width, height):
+        raise Unsuitable(_("The daemon sent a painting of another size; update Impasto and the plug-in."))
+    data = yield from converted(document, piece.data, width, height, source.space, source.own)
+    document = _document(source)
+    layer = document.createNode(piece.name, "paintlayer")
+    row, rows = source.own.size(width, 1), max(1, PIECE // width)
+    view = memoryview(data)
+    for top in range(0, height, rows):
+        count = min(rows, height - top)
+        part = QtCore.QByteArray(bytes(view[top * row : (top + count) * row]))
+        layer.setPixelData(part, x, y + top, width, count)
+        yield SOON
+    document = _document(source)
+    selection = piece.mask
+    if isinstance(selection, bytes):
+        assert len(selection) == width * height
+        selection = krita.Selection()
+        selection.setPixelData(QtCore.QByteArray(piece.mask), x, y, width, height)
+    if selection is not None:
+        mask = document.createTransparencyMask(_(SELECTION))
+        mask.setSelection(selection)
+        layer.addChildNode(mask, None)
+    return layer

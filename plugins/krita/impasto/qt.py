@@ -10,4 +10,8 @@ Krita: Any = krita.Krita
 
 BINDING = "PyQt6" if int(Krita.instance().version().split(".")[0]) >= 6 else "PyQt5"
 QtCore: Any = import_module(f"{BINDING}.QtCore")
+QtGui: Any = import_module(f"{BINDING}.QtGui")
 QtWidgets: Any = import_module(f"{BINDING}.QtWidgets")
+
+Qt: Any = QtCore.Qt
+USER_ROLE: Any = Qt.ItemDataRole.UserRole

@@ -67,7 +67,7 @@ class Package:
     """A job being made, with what goes along with it."""
 
     def __init__(self, extras: Mapping[str, Enclosure]) -> None:
-        """`extras`: the pictures behind `PICTURE` and `LAYER`, as far as there are any."""
+        """`extras`: the pictures behind names such as `PICTURE` and `LAYER`, as far as there are any."""
         self._extras = extras
         self._places: dict[str, int] = {}
         self.enclosures: list[Enclosure] = []
@@ -79,13 +79,13 @@ class Package:
             self.enclosures.append(enclosure)
         return f"attachment:{self._places[key]}"
 
-    def style(self, text: str) -> list[dict[str, Any]]:
-        """A style's text as the daemon takes it."""
+    def style(self, style: str | Sequence[Part]) -> list[dict[str, Any]]:
+        """A style's text or parts as the daemon takes it."""
         return [
             {"ref": self.enclose(part.ref, self._extras[part.ref]), "weight": part.weight}
             if part.ref in self._extras
             else {"ref": part.ref, "weight": part.weight}
-            for part in parse(text)
+            for part in (parse(style) if isinstance(style, str) else style)
         ]
 
     def look(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""A real Krita for tests: in a Debian trixie of its own, with a screen, a profile and a driver."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chroot import Guest, guest
+
+TESTS = Path(__file__).parent
+DRIVERS = TESTS / "krita"
+PACKAGES = ["krita", "python3-pyqt5", "python3-pyqt5.sip", "xvfb", "xauth", "fonts-dejavu-core"]
+
+
+class Krita:
+    """A profile in a folder, for Kritas that run one driver each.
+
+    Attributes:
+        resources: where Krita keeps plug-ins and settings.
+    """
+
+    def __init__(self, home: Path, plugins: tuple[str, ...] = ("impasto",)) -> None:
+        """`plugins` are enabled; the caller puts them there."""
+        self.home = home
+        self.guest: Guest = guest("krita", PACKAGES, name="trixie-krita")
+        self.resources = home / ".local" / "share" / "krita"
+        self.configuration = home / ".config" / "kritarc"
+        pykrita = self.resources / "pykrita"
+        shutil.copytree(DRIVERS / "impasto_driver", pykrita / "impasto_driver")
+        shutil.copy(DRIVERS / "impasto_driver.desktop", pykrita)
+        self.configuration.parent.mkdir(parents=True)
+        enabled = [f"enable_{name}=true" for name in ("impasto_driver", *plugins)]
+        self.configuration.write_text("\n".join(["[python]", *enabled, ""]))
+        (home / "run").mkdir(mode=0o700)
+
+    def drive(
+        self, script: str, runtime: Path, more: Mapping[str, str] | None = None, timeout: float = 400
+    ) -> dict[str, Any]:
+        """Run a driver with a daemon's runtime directory; what it reports.
+
+        Raises:
+            AssertionError: Krita ended otherwise than by the driver, with what it said.
+        """
+        report = self.home / "report.json"
+        report.unlink(missing_ok=True)
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "XDG_RUNTIME_DIR": str(self.home / "run"),
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+            "IMPASTO_RUNTIME_DIR": str(runtime),
+            "DRIVE": str(DRIVERS / script),
+            "REPORT": str(report),
+            **(more or {}),
+        }
+        settings = [f"{name}={value}" for name, value in environment.items()]
+        screen = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
+        words = ["env", "-i", *settings, *screen, "krita", "--nosplash"]
+        folders = [self.home, TESTS.parent, runtime.parent]
+        try:
+            done = self.guest.run(words, {}, folders, timeout)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(str(error.stdout)[-3000:] + str(error.stderr)[-3000:]) from None
+        assert done.returncode == 0, f"{done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-4000:]}"
+        return json.loads(report.read_text())
