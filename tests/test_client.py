@@ -247,3 +247,23 @@ def test_the_command_is_this_python_where_impasto_is_installed() -> None:
 
 def test_the_errors_have_one_root() -> None:
     assert all(issubclass(error, ClientError) for error in (NoDaemon, Refused, ConnectionLost, Cancelled))
+
+
+def test_a_daemon_that_dies_does_not_kill_a_program_with_embedded_python() -> None:
+    code = """
+import os, signal, sys, time
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as in Krita
+from impasto.client import ConnectionLost, connect
+client = connect(start=False)
+os.kill(int(sys.argv[1]), signal.SIGKILL)
+time.sleep(0.3)
+for _each in range(2):
+    try:
+        client.begin("{}", {"kind": "file", "name": "x"}, 1)
+    except ConnectionLost:
+        print("lost")
+"""
+    with daemons.daemon() as running:
+        words = [sys.executable, "-c", code, str(running.process.pid)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "lost\nlost\n"), done

@@ -123,6 +123,12 @@ def newest(made):
     return [child for child in made.rootNode().childNodes() if child.type() != "selectionmask"][-1]
 
 
+def above(made, name):
+    """The layer right above another."""
+    found = names(made.rootNode())
+    return made.rootNode().childNodes()[found.index(name) + 1]
+
+
 def undo(made):
     app.action("edit_undo").trigger()
     made.waitForDone()
@@ -149,8 +155,22 @@ def paint(panel, seconds=120.0):
     """Press Paint and wait for the end: what the docker says."""
     panel.message.setText("")
     panel.paint_button.click()
+    said = yield from end(panel, seconds)
+    if app.activeDocument():
+        app.activeDocument().waitForDone()
+    return said
+
+
+def begin(panel):
+    """Press Paint and wait until the layer is read."""
+    panel.message.setText("")
+    panel.paint_button.click()
+    yield from until(lambda: panel.jobs.tasks and panel.jobs.tasks[0].state != "reading")
+
+
+def end(panel, seconds=120.0):
+    """Wait for the end: what the docker says."""
     yield from until(lambda: panel.message.text() and not panel.jobs.tasks, seconds)
-    app.activeDocument() and app.activeDocument().waitForDone()
     return panel.message.text()
 
 

@@ -6,6 +6,7 @@ import json
 import mmap
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 TICK = 0.1
 """Seconds between two looks at `cancelled`."""
+
+SO_NOSIGPIPE = 0x1022
+"""Of macOS; Python does not name it."""
 
 OTHERS = 3.0
 """Seconds that the daemon of another program has to start, when ours made way for it."""
@@ -95,6 +99,8 @@ def _dial(address: Address) -> socket.socket:
         if not address.socket:
             return socket.create_connection(("127.0.0.1", address.port), timeout=3.0)
         sock = socket.socket(socket.AF_UNIX)
+        if sys.platform == "darwin":  # it has no flag for it, see `handshake.QUIETLY`
+            sock.setsockopt(socket.SOL_SOCKET, SO_NOSIGPIPE, 1)
         try:
             _connect_unix(sock, address.socket)
             if hasattr(socket, "SO_PEERCRED"):

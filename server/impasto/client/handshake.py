@@ -28,6 +28,10 @@ ANSWER = struct.Struct("!8sHB32s")
 PROOF_SIZE = 32
 GO, BAD_TOKEN, BAD_PROTOCOL, FULL = range(4)
 
+QUIETLY = getattr(socket, "MSG_NOSIGNAL", 0)
+"""Flags for sending. A Python that is embedded, as in Krita, does not ignore SIGPIPE: without this,
+a daemon that dies would take the editor along."""
+
 
 class Unwelcome(Exception):
     """The daemon's side of a refusal: why, for the log."""
@@ -67,10 +71,10 @@ def greet(sock: socket.socket, token: bytes, protocol: int = PROTOCOL) -> None:
     hello = HELLO.pack(MAGIC, protocol, os.urandom(32))
     try:
         sock.settimeout(DEADLINE)
-        sock.sendall(hello)
+        sock.sendall(hello, QUIETLY)
         answer = _receive(sock, ANSWER.size, deadline)
         _check_verdict(answer, protocol)
-        sock.sendall(_proof(token, b"client", hello, answer))
+        sock.sendall(_proof(token, b"client", hello, answer), QUIETLY)
         final = _receive(sock, ANSWER.size, deadline)
         _check_verdict(final, protocol)
     except OSError as error:

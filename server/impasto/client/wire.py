@@ -18,6 +18,8 @@ from rpyc.core.protocol import Connection
 from rpyc.core.service import VoidService
 from rpyc.core.stream import SocketStream
 
+from .handshake import QUIETLY
+
 PIECE = 1 << 20
 """Bytes of a picture that travel in one call."""
 
@@ -61,7 +63,7 @@ class _Stream(SocketStream):
     def write(self, data: bytes) -> None:
         # rpyc's own loop slices the rest anew for each packet: 64 MiB took it 44 s.
         try:
-            self.sock.sendall(data)
+            self.sock.sendall(data, QUIETLY)
         except OSError as error:
             self.close()
             raise EOFError(error) from None
