@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import rpyc
 
-from daemons import directories
+from daemons import daemon, directories
 from impasto import errors
 from impasto.backends.daemon import our_errors, running_daemon
 from impasto.client import Cancelled, ClientError, ConnectionLost, JobFailed, NoDaemon, Refused, connect
@@ -263,7 +263,7 @@ for _each in range(2):
     except ConnectionLost:
         print("lost")
 """
-    with daemons.daemon() as running:
+    with daemon() as running:
         words = [sys.executable, "-c", code, str(running.process.pid)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "lost\nlost\n"), done

@@ -17,7 +17,7 @@ from kritas import Krita
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
-import package_krita  # noqa: E402
+import package_plugins  # noqa: E402
 
 ENTRY = ("--entry", "impasto.backends.work")
 REBORN = """#!/bin/sh
@@ -30,7 +30,7 @@ sleep 60
 def put(krita: Krita) -> None:
     """Install the plug-in as the zip has it."""
     archive = krita.home / "impasto.zip"
-    package_krita.build(archive)
+    package_plugins.build("krita", archive)
     with zipfile.ZipFile(archive) as file:
         file.extractall(krita.resources / "pykrita")
     (krita.resources / "pykrita" / "actions").rename(krita.resources / "actions")

@@ -23,7 +23,7 @@ from .regions import RegionsPanel, is_clicked
 from .service import Poster, guarded, open_client
 from .sliders import Sliders
 from .stage import Stage
-from .texts import Unsuitable, _
+from .texts import Unsuitable, _, sentence
 
 NAME = "impasto"
 POLL = 500
@@ -49,7 +49,7 @@ class ImpastoDocker(krita.DockWidget):
         self._runs = False
         self._looks = 0
         self._poster = Poster()
-        self._courier = Courier(lambda: open_client(self._start), self._poster.post)
+        self._courier = Courier(lambda: open_client(self._start), self._poster.post, sentence)
         self.jobs = Jobs()
         self.gallery = Gallery(self.settings)
         self.painter = Painter(self.jobs, self.gallery.title, self.say, self._painted)

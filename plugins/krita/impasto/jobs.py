@@ -10,7 +10,7 @@ from typing import Any
 from . import pixels
 from .qt import QtCore
 from .service import Poster, guarded, open_client
-from .texts import _
+from .texts import _, sentence
 
 
 class Task:
@@ -43,7 +43,7 @@ class Jobs(QtCore.QObject):
 
         self.tasks: list[Task] = []
         self._poster = Poster()
-        self._courier = Courier(lambda: open_client(True), self._poster.post)
+        self._courier = Courier(lambda: open_client(True), self._poster.post, sentence)
 
     def add(self, task: Task) -> None:
         """List a task whose layer is still being read."""

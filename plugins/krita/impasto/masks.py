@@ -15,17 +15,14 @@ from .texts import Unsuitable, _
 
 MASKS = ("transparencymask", "selectionmask")
 
-LABELS = {
-    1: ("blue", "#5b9bd5"),
-    2: ("green", "#7fba3c"),
-    3: ("yellow", "#e3c800"),
-    4: ("orange", "#e87e04"),
-    5: ("brown", "#8a5a2b"),
-    6: ("red", "#c0392b"),
-    7: ("purple", "#8e44ad"),
-    8: ("gray", "#7f8c8d"),
-}
-"""Krita's colour labels by number: English name and about their colour."""
+LABELS = ("", "#5b9bd5", "#7fba3c", "#e3c800", "#e87e04", "#8a5a2b", "#c0392b", "#8e44ad", "#7f8c8d")
+"""About the colours of Krita's labels, by number."""
+
+
+def label_names() -> tuple[str, ...]:
+    """What Krita's colour labels are called, by number."""
+    colours = _("blue"), _("green"), _("yellow"), _("orange"), _("brown"), _("red"), _("purple"), _("gray")
+    return ("", *colours)
 
 
 class Mask(NamedTuple):
@@ -73,7 +70,7 @@ def of_node(document: Any, node: Any) -> Mask:
 def of_label(document: Any, label: int) -> Mask:
     """All layers with a colour label together."""
     identity = id_of(document)
-    name = _("Label {color}").format(color=_(LABELS[label][0]) if label in LABELS else label)
+    name = _("Label {color}").format(color=label_names()[label])
 
     def read() -> bytes:
         owner = find_document(identity)

@@ -15,7 +15,7 @@ from .qt import QtCore
 from .recipes import Recipe
 from .service import Poster, guarded, open_client
 from .stage import ACROSS, DOWN, Stage
-from .texts import Unsuitable
+from .texts import Unsuitable, sentence
 
 DELAY = 60
 """Milliseconds after a change until the preview follows: a slider moves many times a second."""
@@ -40,7 +40,7 @@ class Preview(QtCore.QObject):
         self._stage, self._recipe, self._masks = stage, recipe, masks
         self._poster = Poster()
         # Nobody asked for a daemon: one that does not run is not started for a preview.
-        self._courier = Courier(lambda: open_client(False), self._poster.post)
+        self._courier = Courier(lambda: open_client(False), self._poster.post, sentence)
         self._timer = QtCore.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY)

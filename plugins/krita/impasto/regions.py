@@ -77,7 +77,7 @@ class RegionsPanel(QtWidgets.QWidget):
         buttons.addStretch(1)
         self.feather = QtWidgets.QSpinBox()
         self.feather.setRange(0, MOST_FEATHER)
-        self.feather.setSuffix(_(" px"))
+        self.feather.setSuffix(" px")
         self.feather.setToolTip(_("How soft the region's edge is"))
         self.feather.valueChanged.connect(lambda value: self.set("feather", value))
         self.stays = QtWidgets.QCheckBox(_("Stays as it is"))
@@ -258,6 +258,6 @@ def _swatch(region: dict[str, Any], known: dict[str, Mask]) -> Any:
     """An icon in the colour of a region's label."""
     pixmap = QtGui.QPixmap(12, 12)
     mask = known.get(region["select"][len(MASK) :]) if region["select"].startswith(MASK) else None
-    colour = LABELS[mask.label][1] if mask is not None and mask.label in LABELS else "transparent"
-    pixmap.fill(QtGui.QColor(colour) if colour != "transparent" else Qt.GlobalColor.transparent)
+    colour = LABELS[mask.label] if mask is not None else ""
+    pixmap.fill(QtGui.QColor(colour) if colour else Qt.GlobalColor.transparent)
     return QtGui.QIcon(pixmap)

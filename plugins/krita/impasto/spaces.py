@@ -39,9 +39,7 @@ def converted(document: Any, data: bytes, width: int, height: int, source: Space
         piece = bytes(scratch.pixelData(0, 0, width, rows))
         if len(piece) != target.size(width, rows):
             raise Unsuitable(
-                _(
-                    "The colors of “{name}” cannot be converted; convert the image to RGB and paint again."
-                ).format(name=document.name() or _("this image"))
+                _("Colors of this image cannot be converted; convert it to RGB and paint again.")
             )
         whole += piece
         yield SOON
