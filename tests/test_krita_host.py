@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import subprocess
 import sys
 import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +20,7 @@ from kritas import Krita
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
-import package_plugins  # noqa: E402
+package: Any = importlib.import_module("package_plugins")
 
 ENTRY = ("--entry", "impasto.backends.work")
 REBORN = """#!/bin/sh
@@ -30,7 +33,7 @@ sleep 60
 def put(krita: Krita) -> None:
     """Install the plug-in as the zip has it."""
     archive = krita.home / "impasto.zip"
-    package_plugins.build("krita", archive)
+    package.build("krita", archive)
     with zipfile.ZipFile(archive) as file:
         file.extractall(krita.resources / "pykrita")
     (krita.resources / "pykrita" / "actions").rename(krita.resources / "actions")
@@ -50,8 +53,6 @@ def krita() -> Iterator[Krita]:
 
 def reviving(home: Path, stop: threading.Event) -> None:
     """Start daemons where Krita asks for one."""
-    import subprocess
-
     processes: list[subprocess.Popen[bytes]] = []
     while not stop.wait(0.05):
         if (home / "wanted").exists():
