@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
 import daemons
 from chroot import SCREEN, Guest, guest
-from impasto import installer
+from impasto import cli, installer
 from impasto.installer import gimp
 
 ROOT = Path(__file__).parents[1]
 DRIVERS = Path(__file__).parent / "gimp"
+PROFILE = "profile"
+DEBIAN = os.environ.get("IMPASTO_GIMP_DEBIAN", "trixie")
+"""The Debian whose GIMP is taken: forky has 3.2."""
 
 
 @pytest.fixture(scope="module")
 def place() -> Guest:
-    return guest("gimp-console", ["gimp", *SCREEN])
+    return guest("gimp-console", ["gimp", *SCREEN], DEBIAN)
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +43,13 @@ def folder() -> Iterator[Path]:
 
 
 def drive(place: Guest, folder: Path, script: str, **environment: str) -> dict[str, Any]:
-    """Run a driver in a GIMP with a fresh profile and the plug-in installed; what it reports."""
-    profile = folder / "profile"
-    profile.mkdir(exist_ok=True)
-    installer.install(gimp.sources(), gimp.target(profile), ["/no/impasto"])
-    assert gimp.hindrance(profile) == ""
+    """Run a driver in GIMP, with the profile of the module; what it reports."""
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     batch = f"exec(open({str(DRIVERS / script)!r}).read())"
     words = ["gimp-console", "-id", "--quit", "--batch-interpreter", "python-fu-eval", "-b", batch]
-    own = {"GIMP3_DIRECTORY": str(profile), "HOME": str(folder), "REPORT": str(report), "LC_ALL": "C.UTF-8"}
-    own["DRIVERS"] = str(DRIVERS)
+    own = {"GIMP3_DIRECTORY": str(folder / PROFILE), "HOME": str(folder), "REPORT": str(report)}
+    own |= {"LC_ALL": "C.UTF-8", "DRIVERS": str(DRIVERS)}
     done = place.run(
         words, own | environment, [folder, ROOT, *map(Path, environment.get("SEEN", "").split())]
     )
@@ -50,7 +57,102 @@ def drive(place: Guest, folder: Path, script: str, **environment: str) -> dict[s
     return json.loads(report.read_text())
 
 
+def install(folder: Path) -> None:
+    """Put the plug-in into the profile with a command that starts no daemon."""
+    profile = folder / PROFILE
+    installer.install(gimp.sources(), gimp.target(profile), ["/no/impasto"])
+    assert gimp.hindrance(profile) == ""
+
+
+@pytest.mark.timeout(900)
+def test_install_start_paint_export(place: Guest, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All that a user has to do, in a profile that GIMP has never started with."""
+    profile = folder / PROFILE
+    words = ["gimp", "--profile", str(profile)]
+    assert cli.main(["plugins", "install", *words]) == 0
+    cli.main(["plugins", "status", *words])
+    assert "will see it at its next start" in capsys.readouterr().out
+    photo, exported = folder / "photo.jpg", folder / "painted.png"
+    shutil.copy(ROOT / "examples" / "oakland-zoo-otters.jpg", photo)
+    with daemons.daemon("--entry", "impasto.backends.work") as running:
+        report = drive(
+            place,
+            folder,
+            "first.py",
+            LANGUAGE="de",
+            IMPASTO_RUNTIME_DIR=str(running.runtime),
+            SEEN=str(running.runtime.parent),
+            PICTURE=str(photo),
+            EXPORTED=str(exported),
+        )
+    assert not report["error"], report["error"]
+    assert report["label"] == "_Stilisieren…"
+    assert report["sentence"].startswith("Kein Stil ist gewählt"), report
+    with Image.open(photo) as before, Image.open(exported) as after:
+        assert before.size == after.size
+        change = ImageChops.difference(before.convert("RGB"), after.convert("RGB"))
+    assert min(ImageStat.Stat(change).mean) > 8, "nothing was painted"
+    cli.main(["plugins", "status", *words])
+    assert "GIMP 3 has it" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not os.environ.get("IMPASTO_SPEED"), reason="a timing: set IMPASTO_SPEED")
+def test_a_large_layer_takes_no_longer_than_the_command_line(
+    place: Guest, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(folder)
+    big, turns = folder / "big.jpg", folder / "turns"
+    turns.mkdir()
+    with Image.open(ROOT / "examples" / "roman-colosseum.jpg") as photo:
+        photo.resize((4000, 3000)).save(big, quality=92)
+    words = [sys.executable, "-m", "impasto", "stylize", str(big), "--style", "great-wave"]
+    words += ["-o", str(folder / "out.jpg")]
+    ended = threading.Event()
+
+    def take_turns() -> None:
+        for turn in itertools.count():
+            while not (turns / f"{turn}.turn").exists():
+                if ended.wait(0.01):
+                    return
+            began = time.monotonic()
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            seconds = time.monotonic() - began
+            assert done.returncode == 0, done.stderr
+            draft = turns / "draft"
+            draft.write_text(str(seconds))
+            draft.rename(turns / f"{turn}.seconds")
+
+    with daemons.daemon("--entry", "impasto.backends.work") as running:
+        server = threading.Thread(target=take_turns)
+        server.start()
+        try:
+            report = drive(
+                place,
+                folder,
+                "cases.py",
+                CASES="speed",
+                IMPASTO_RUNTIME_DIR=str(running.runtime),
+                SEEN=str(running.runtime.parent),
+                BIG_PICTURE=str(big),
+                TURNS=str(turns),
+            )["speed"]
+        finally:
+            ended.set()
+            server.join()
+    assert not report["error"], report["error"]
+    layer, daemon, command = (
+        np.array([float(second) for second in report[key]]) for key in ("layer", "daemon", "command")
+    )
+    ratio, added = float(np.median(layer / command)), float(np.median(layer - daemon))
+    with capsys.disabled():
+        print(f"\n12 MP: layer {layer.round(2)} s, command {command.round(2)} s, daemon {daemon.round(2)} s")  # noqa: T201
+        print(f"ratio {ratio:.2f}, the plug-in adds {added:.2f} s")  # noqa: T201
+    assert ratio <= 1.3 and added <= 1.0, report
+
+
+@pytest.mark.timeout(900)
 def test_all_cases(place: Guest, folder: Path) -> None:
+    install(folder)
     with daemons.daemon("--entry", "impasto.backends.work") as running:
         report = drive(
             place,

@@ -95,7 +95,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A GIMP in a fresh profile, on a screen, with a warm daemon."""
-    place = guest("gimp-console", ["gimp", *SCREEN])
+    place = guest("gimp-console", ["gimp", *SCREEN], os.environ.get("IMPASTO_GIMP_DEBIAN", "trixie"))
     named = os.environ.get("IMPASTO_ARTEFACTS")
     artefacts = Path(named) if named else tmp_path_factory.mktemp("screens")
     artefacts.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 sys.path.insert(0, os.environ["DRIVERS"])
 from common import HEIGHT, WIDTH, P, call, composite, painted, picture, refused  # noqa: E402
 from regions import REGIONS  # noqa: E402
+from speed import speed  # noqa: E402
 from states import STATES  # noqa: E402
 
 
@@ -134,20 +135,6 @@ def taken_away():
     image.delete()
 
 
-def speed():
-    """12 million pixels: how long all takes, to compare with the command line."""
-    image = Gimp.Image.new(4000, 3000, Gimp.ImageBaseType.RGB)
-    layer = Gimp.Layer.new(image, "p", 4000, 3000, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
-    image.insert_layer(layer, None, 0)
-    layer.fill(Gimp.FillType.PATTERN)
-    call(image, layer, style="great-wave")
-    began = time.monotonic()
-    assert call(image, layer, style="great-wave") == ("success", "")
-    seconds = time.monotonic() - began
-    image.delete()
-    return {"seconds": seconds}
-
-
 def cases():
     yield other_protocol, ()
     plain = ("RGB", P.U8_NON_LINEAR, False, (0, 0), (WIDTH, HEIGHT))
@@ -173,8 +160,6 @@ def cases():
         *REGIONS,
     ):
         yield case, ()
-    if os.environ.get("SPEED"):
-        yield speed, ()
     yield daemon_killed, ()
     yield no_daemon, ()
 
@@ -213,7 +198,7 @@ def no_daemon():
 
 def main():
     report = {}
-    known = {case.__name__: case for case in (*STATES, *REGIONS)} | globals()
+    known = {case.__name__: case for case in (*STATES, *REGIONS, speed)} | globals()
     chosen = [(known[name], ()) for name in os.environ.get("CASES", "").split()]
     for case, args in chosen or cases():
         name, began = name_of(case, args), time.monotonic()
