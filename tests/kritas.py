@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from chroot import Guest, guest
+from screens import screen
 
 TESTS = Path(__file__).parent
 DRIVERS = TESTS / "krita"
-PACKAGES = ["krita", "python3-pyqt5", "python3-pyqt5.sip", "xvfb", "xauth", "fonts-dejavu-core"]
+PACKAGES = ["krita", "python3-pyqt5", "python3-pyqt5.sip", "xvfb", "openbox", "fonts-dejavu-core"]
 
 
 class Krita:
@@ -58,13 +61,17 @@ class Krita:
             "REPORT": str(report),
             **(more or {}),
         }
-        settings = [f"{name}={value}" for name, value in environment.items()]
-        screen = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
-        words = ["env", "-i", *settings, *screen, "krita", "--nosplash"]
         folders = [self.home, TESTS.parent, runtime.parent]
-        try:
-            done = self.guest.run(words, {}, folders, timeout)
-        except subprocess.TimeoutExpired as error:
-            raise AssertionError(str(error.stdout)[-3000:] + str(error.stderr)[-3000:]) from None
-        assert done.returncode == 0, f"{done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-4000:]}"
+        output = self.home / "output.txt"
+        with screen(self.guest, self.home, folders, "1600x1000") as own:
+            environment["DISPLAY"] = own.environment["DISPLAY"]
+            settings = [f"{name}={value}" for name, value in environment.items()]
+            process = own.start(["env", "-i", *settings, "krita", "--nosplash"], {}, output)
+            try:
+                status: object = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                status = f"not ended after {timeout:g} s"
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        assert status == 0, f"{status}\n{output.read_text(errors='replace')[-5000:]}"
         return json.loads(report.read_text())

@@ -3,10 +3,11 @@
 import documents
 import events
 import frames
+import regions
 import styles
 from common import report_of
 
-MODULES = (documents, styles, frames, events)
+MODULES = (documents, styles, regions, frames, events)
 
 
 def drive():

@@ -22,7 +22,7 @@ from .recipes import Recipe
 from .regions import RegionsPanel, is_clicked
 from .service import Poster, guarded, open_client
 from .sliders import Sliders
-from .stage import Stage
+from .stage import ACROSS, Stage
 from .texts import Unsuitable, _, sentence
 
 NAME = "impasto"
@@ -193,7 +193,13 @@ class ImpastoDocker(krita.DockWidget):
             column.addWidget(widget)
         column.addLayout(row)
         column.addWidget(self.message)
-        self.setWidget(body)
+        scroller = QtWidgets.QScrollArea()
+        scroller.setWidgetResizable(True)
+        scroller.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        scroller.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroller.setWidget(body)
+        scroller.setMinimumWidth(ACROSS + 24)
+        self.setWidget(scroller)
         self._show_state(_("Looking for the Impasto daemon…"))
         self._show_tasks()
 
@@ -245,14 +251,16 @@ class ImpastoDocker(krita.DockWidget):
     def _show_state(self, sentence: str) -> None:
         """Say what is wrong with the daemon; nothing when it runs."""
         self._runs = not sentence
+        if self.message.text() == self.state.text():
+            self.message.setText("")
         self.state.setText(sentence)
         self.state.setVisible(bool(sentence))
         self.launch.setVisible(bool(sentence))
 
     def _preview_failed(self, sentence: str) -> None:
-        self.say(sentence)
-        if self._runs:  # perhaps the daemon has gone: asking shows it
-            self.find_daemon(False)
+        if self._runs:
+            self.say(sentence)
+            self.find_daemon(False)  # perhaps the daemon has gone: asking shows it
 
     def _show_tasks(self) -> None:
         tasks = self.jobs.tasks
@@ -263,7 +271,8 @@ class ImpastoDocker(krita.DockWidget):
         if first is not None:
             self.bar.setValue(round(1000 * first.fraction))
             self.bar.setFormat(f"{first.title}: {_(first.text) if first.text else '…'} %p%")
-        titles = [task.title for task in tasks]
+        waiting = _("{style}: waiting")
+        titles = [task.title if task is first else waiting.format(style=task.title) for task in tasks]
         if titles != [self.queue.item(row).text() for row in range(self.queue.count())]:
             self.queue.clear()
             self.queue.addItems(titles)

@@ -38,18 +38,19 @@ class Stage(QtWidgets.QLabel):
         self._pressed: Any = None
         self._band = QtWidgets.QRubberBand(QtWidgets.QRubberBand.Shape.Rectangle, self)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setMinimumHeight(60)
         self.clear_picture()
 
     def clear_picture(self) -> None:
         """Show that there is no layer."""
         self.small = self._before = self._after = self._mask = None
+        self.setMinimumHeight(60)
         self.setText(_("Open a picture to see a preview"))
 
     def take(self, small: Small) -> None:
         """Show another copy."""
         self.small, self._before = small, shown(small)
         self._after = self._mask = None
+        self.setMinimumHeight(small.height)
         self.setToolTip(_("Press to see the original"))
         self._draw()
 
