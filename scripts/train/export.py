@@ -15,10 +15,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from gallery import GALLERY, read_styles
-from impasto.engines.painter import Shape
-from torch_encoder import TorchEncoder
-from torch_painter import TorchPainter
+from gallery import GALLERY, Networks, read_styles
 
 
 def main() -> None:
@@ -28,12 +25,11 @@ def main() -> None:
     options = parser.parse_args()
     saved = torch.load(options.checkpoint, weights_only=True, map_location="cpu")
     styles = read_styles()
-    painter = TorchPainter(Shape(), len(styles))
-    painter.load_state_dict(saved["painter"])
+    networks = Networks(len(styles))
+    networks.load_state_dict(saved["average"])
+    painter, encoder = networks.painter, networks.encoder
     with torch.no_grad():
         tensors = painter.exported()
-    encoder = TorchEncoder(painter.codes[0].detach())
-    encoder.load_state_dict(saved["encoder"])
     fingerprint = hashlib.sha256(
         b"".join(tensors[name].detach().half().numpy().tobytes() for name in sorted(tensors))
     )

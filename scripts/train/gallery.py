@@ -3,16 +3,18 @@
 
     scripts/train/gallery.py --data DIR --vgg vgg_normalised.pth --run RUN --minutes 120
 
-DIR holds paintings/, photos/ and content/; encoder.py has written RUN/encoder.pt. Half of each batch is
-painted with trained codes, half with codes that the encoder predicts from crops of the gallery's
-paintings and from photographs. The run resumes from RUN/checkpoint.pt, on a CPU or a GPU with the
-same command; the rate falls linearly over --minutes of training time, so a run can be lengthened.
-RUN/log.csv has the losses, RUN/sheet.png the last sample sheet.
+DIR holds paintings/, photos/ and content/. Half of each batch is painted with trained codes, half with
+codes that the encoder predicts from crops of the gallery's paintings and from photographs. A run starts
+from the bundled networks (--from-bundled) or anew, then with the encoder that encoder.py has written to
+RUN/encoder.pt. It resumes from RUN/checkpoint.pt, on a CPU or a GPU with the same command; the rate falls
+linearly over --minutes of training time, so a run can be lengthened. What is saved and exported is the
+running average of the weights. RUN/log.csv has the losses, RUN/sheet.png the last sample sheet.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 import tomllib
 from pathlib import Path
@@ -20,10 +22,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from impasto.engines.painter import MULTIPLE, Shape
-from perception import Vgg, gram, half, pyramid, relative
+from impasto.models import gallery
+from perception import Vgg, fast_dtype, gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
 from style_bank import StyleBank
 from torch_encoder import TorchEncoder
@@ -32,6 +35,10 @@ from torch_painter import TorchPainter
 GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+LOGGED = 20
+"""Steps whose losses make a line of log.csv: step, seconds, rate, content, style, total variation,
+lattice, style of trained codes, style of predicted ones."""
 
 
 def arguments() -> argparse.Namespace:
@@ -43,18 +50,25 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--crop", type=int, default=256, help="side of a training crop in pixels")
     parser.add_argument("--style-size", type=int, default=512, help="shorter side of a painting in pixels")
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=2e-3, help="of the painter")
+    parser.add_argument(
+        "--code-factor", type=float, default=1.0, help="rate of the codes in those of the painter"
+    )
+    parser.add_argument("--encoder-factor", type=float, default=1.0, help="likewise")
+    parser.add_argument("--from-bundled", action="store_true", help="start from the bundled networks")
     parser.add_argument("--style-weight", type=float, default=6.0)
     parser.add_argument("--content-weight", type=float, default=1.0)
     parser.add_argument("--tv-weight", type=float, default=5.0)
     parser.add_argument("--lattice-weight", type=float, default=1.5)
     parser.add_argument("--style-crop", type=int, default=448, help="side of the encoder's style pictures")
     parser.add_argument("--style-crops", type=int, default=9, help="crops of each painting for the encoder")
+    parser.add_argument("--style-photos", type=int, default=80, help="small photographs that are styles")
     parser.add_argument("--window", type=int, default=144, help="side of what the loss sees at full size")
     parser.add_argument("--predicted", type=float, default=0.5, help="share painted with predicted codes")
     parser.add_argument("--frozen", action="store_true", help="train only codes and encoder, not the painter")
     parser.add_argument("--first", type=int, default=0, help="leave the codes of the styles before this one")
     parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
+    parser.add_argument("--average", type=float, default=0.998, help="of the weights: how much stays a step")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -101,23 +115,39 @@ def with_noise(photo: Tensor) -> Tensor:
     return torch.cat([photo, torch.rand_like(photo[:, :1]) * 2 - 1], 1)
 
 
-def write_sheet(painter: TorchPainter, photos: Tensor, path: Path) -> None:
+def write_sheet(painter: TorchPainter, photos: Tensor, path: Path, dtype: torch.dtype) -> None:
     """The photographs, and under them a row for each style."""
     with torch.no_grad():
         rows = [photos] + [
-            painter(with_noise(photos), code[None].expand(len(photos), -1)) for code in painter.codes
+            painter(with_noise(photos), code[None].expand(len(photos), -1), dtype) for code in painter.codes
         ]
-    columns = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
+    columns = torch.cat([torch.cat(list(row.float()), 2) for row in rows], 1)
     array = (columns.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     Image.fromarray(array).save(path)
+
+
+class Networks(nn.Module):
+    """What is trained: the painter with its codes, and the encoder."""
+
+    def __init__(self, styles: int) -> None:
+        super().__init__()
+        self.painter = TorchPainter(Shape(), styles)
+        self.encoder = TorchEncoder(self.painter.codes[0].detach())
+
+    def take_bundled(self) -> None:
+        bundled = gallery.load()
+        tensors = {name: torch.from_numpy(value) for name, value in bundled.weights.items()}
+        self.painter.take(tensors, torch.from_numpy(bundled.codes))
+        self.encoder.take({name: torch.from_numpy(value) for name, value in bundled.encoder.items()})
 
 
 def main() -> None:
     options = arguments()
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = fast_dtype(device)
     styles = read_styles()
-    vgg = Vgg(options.vgg, device)
+    vgg = Vgg(options.vgg, device, dtype)
     paintings = [options.data / "paintings" / style["painting"] for style in styles]
     targets = style_targets(vgg, paintings, options.style_size, device)
     small, large = options.data / "content", options.data / "photos"
@@ -126,52 +156,62 @@ def main() -> None:
     photographs = Photographs(small, large, held_out, options.seed)
     samples = photographs.batch(3, min(384, options.style_size)).to(device)
 
-    painter = TorchPainter(Shape(), len(styles)).to(device)
-    encoder = TorchEncoder(painter.codes[0].detach()).to(device)
+    networks = Networks(len(styles)).to(device)
+    average = copy.deepcopy(networks).requires_grad_(False)
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
     saved = None
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
-        painter.load_state_dict(saved["painter"])
-        encoder.load_state_dict(saved["encoder"])
+        networks.load_state_dict(saved["networks"])
+        average.load_state_dict(saved["average"])
         step, spent = saved["step"], saved["spent"]
         photographs.random.seed(options.seed + step)
         torch.manual_seed(options.seed + step)
-    elif (options.run / "encoder.pt").exists():
-        learned = torch.load(options.run / "encoder.pt", weights_only=True, map_location=device)
-        encoder.load_state_dict({k: v for k, v in learned.items() if "level" in k}, strict=False)
-    other = photographs.large + photographs.small[:: max(1, len(photographs.small) // 80)]
+    else:
+        if options.from_bundled:
+            networks.take_bundled()
+        elif (options.run / "encoder.pt").exists():
+            learned = torch.load(options.run / "encoder.pt", weights_only=True, map_location=device)
+            networks.encoder.load_state_dict({k: v for k, v in learned.items() if "level" in k}, strict=False)
+        average.load_state_dict(networks.state_dict())
     bank = StyleBank(
         options.run / "styles.pt",
         vgg,
         paintings,
-        other,
+        photographs.large + photographs.small[:: max(1, len(photographs.small) // options.style_photos)],
         options.style_crops,
         options.style_crop,
         options.seed,
     )
-    body = [parameter for parameter in painter.parameters() if parameter is not painter.codes]
-    for parameter in body if options.frozen else ():
-        parameter.requires_grad_(False)
-    trained = [*(() if options.frozen else body), painter.codes, *encoder.parameters()]
-    # Each step moves few codes, and one entry of a code has less say than a weight.
-    groups = [{"params": [painter.codes], "factor": 8.0 if options.frozen else 1.0}]
-    groups += [{"params": [p for p in trained if p is not painter.codes], "factor": 1.0}]
+    painter, encoder = networks.painter, networks.encoder
+    body = [*painter.weights.parameters(), *painter.biases.parameters()]
+    groups = [
+        {"params": [painter.codes], "factor": options.code_factor},
+        {"params": list(encoder.parameters()), "factor": options.encoder_factor},
+    ]
+    if options.frozen:
+        for parameter in body:
+            parameter.requires_grad_(False)
+    else:
+        groups.append({"params": body, "factor": 1.0})
+    trained = [parameter for group in groups for parameter in group["params"]]
     optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
-    if saved and "optimiser" in saved and saved["frozen"] == options.frozen:
+    if saved and saved["frozen"] == options.frozen:
         optimiser.load_state_dict(saved["optimiser"])
+        for group, given in zip(optimiser.param_groups, groups, strict=True):
+            group["factor"] = given["factor"]
 
     def save() -> None:
-        state = {"painter": painter.state_dict(), "encoder": encoder.state_dict()}
+        state = {"networks": networks.state_dict(), "average": average.state_dict()}
         state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
         partial = checkpoint.with_suffix(".part")
         torch.save(state | {"step": step, "spent": spent}, partial)
         partial.replace(checkpoint)
-        write_sheet(painter, samples, options.run / "sheet.png")
+        write_sheet(average.painter, samples, options.run / "sheet.png", dtype)
 
-    averages = torch.zeros(5)
+    sums = torch.zeros(6)
     last_saved = spent
     while spent < options.minutes * 60:
         began = time.monotonic()
@@ -186,14 +226,13 @@ def main() -> None:
             pictures, grams = bank.sample(predicted)
             codes = torch.cat([codes, encoder(pictures.to(device))])
             wanted_grams = {name: torch.cat([x, grams[name].to(device)]) for name, x in wanted_grams.items()}
-        painting = painter(with_noise(photo), codes)
+        painting = painter(with_noise(photo), codes, dtype).float()
         features = pyramid(vgg, painting, options.window)
         with torch.no_grad():
             wanted = half(vgg, photo)
         content = sum(relative(features[f"half.{n}"], wanted[n]) for n in ("relu3_1", "relu4_1"))
         style = sum(relative(gram(features[name]), target) for name, target in wanted_grams.items())
         style = torch.as_tensor(style)
-        own = style[: len(which)].detach().mean()
         parts = torch.stack(
             [
                 torch.as_tensor(content).mean(),
@@ -211,12 +250,18 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(trained, 5.0)
         optimiser.step()
         step += 1
+        kept = min(options.average, step / (step + 10))
+        with torch.no_grad():
+            for mean, current in zip(average.parameters(), networks.parameters(), strict=True):
+                mean.lerp_(current, 1 - kept)
         spent += time.monotonic() - began
-        averages += torch.cat([parts.detach(), own[None]]).cpu() / 20
-        if step % 20 == 0:
+        own = style.detach().split([len(which), predicted])
+        sums += torch.stack([*parts.detach(), *(part.mean() for part in own)]).cpu()
+        if step % LOGGED == 0:
             with (options.run / "log.csv").open("a") as log:
-                log.write(f"{step},{spent:.0f},{rate:.2e}," + ",".join(f"{v:.4f}" for v in averages) + "\n")
-            averages.zero_()
+                means = ",".join(f"{value:.4f}" for value in sums / LOGGED)
+                log.write(f"{step},{spent:.0f},{rate:.2e},{means}\n")
+            sums.zero_()
         if spent - last_saved > 240:
             save()
             last_saved = spent

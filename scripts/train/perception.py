@@ -15,6 +15,13 @@ FULL = ("relu1_1", "relu2_1", "relu3_1")
 HALF = ("relu2_1", "relu3_1", "relu4_1")
 
 
+def fast_dtype(device: str) -> torch.dtype:
+    """bfloat16 where the device computes in it, which halves the time of a step; else float32."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    half = device != "cpu" or capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return torch.bfloat16 if half else torch.float32
+
+
 class FrozenConvolution(torch.autograd.Function):
     """3x3 convolution without padding whose weights are not trained.
 
@@ -37,19 +44,20 @@ class FrozenConvolution(torch.autograd.Function):
 class Vgg:
     """Normalised VGG-19 (Gatys et al. 2015), relu1_1 to relu4_1; takes (N, 3, H, W) sRGB in 0..1."""
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, path: Path, device: str, dtype: torch.dtype = torch.float32) -> None:
         saved = torch.load(path, weights_only=True, map_location=device)
+        self.dtype = dtype
 
         def layer(name: str) -> tuple[Tensor, Tensor]:
-            weight = saved[f"{name}.weight"].contiguous(memory_format=torch.channels_last)
-            return weight, saved[f"{name}.bias"]
+            weight = saved[f"{name}.weight"].to(dtype).contiguous(memory_format=torch.channels_last)
+            return weight, saved[f"{name}.bias"].to(dtype)
 
         self.colour = layer("0")
         self.levels = [[layer(name) for name in level] for level in LEVELS]
 
     def __call__(self, image: Tensor, last: str) -> dict[str, Tensor]:
         """Return the activations relu1_1, relu2_1, ... up to and with `last`."""
-        x = F.conv2d(image, *self.colour)
+        x = F.conv2d(image.to(self.dtype), *self.colour)
         features: dict[str, Tensor] = {}
         for number, level in enumerate(self.levels, start=1):
             for index, (weight, bias) in enumerate(level):
@@ -66,7 +74,7 @@ class Vgg:
 def gram(features: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, C) Gram matrices, per pixel."""
     n, c, h, w = features.shape
-    flat = features.reshape(n, c, h * w)
+    flat = features.float().reshape(n, c, h * w)
     return flat @ flat.transpose(1, 2) / (h * w)
 
 
@@ -93,4 +101,5 @@ def half(vgg: Vgg, image: Tensor) -> dict[str, Tensor]:
 def relative(x: Tensor, target: Tensor) -> Tensor:
     """Squared distance of each sample, divided by its target's energy: (N, ...) -> (N,)."""
     dims = tuple(range(1, x.ndim))
+    x, target = x.float(), target.float()
     return (x - target).square().sum(dims) / target.square().sum(dims)

@@ -1,7 +1,7 @@
 """Style pictures for the encoder: crops of paintings and photographs, recoloured, with their Gram matrices.
 
-The paintings are few, so each supplies crops at several scales, half of them with other colours;
-photographs teach what a style is that is no painting.
+The paintings are few, so each supplies crops at several scales, turned and mirrored, half of them with
+other colours and some blended with another painting; photographs teach what a style is that is no painting.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ def recoloured(image: Tensor, chance: random.Random) -> Tensor:
 
 def random_crop(picture: Image.Image, size: int, chance: random.Random) -> Tensor:
     shortest = min(picture.size)
-    side = round(shortest * chance.uniform(0.55, 1.0))
+    side = round(shortest * chance.uniform(0.4, 1.0))
     left = chance.randint(0, picture.width - side)
     top = chance.randint(0, picture.height - side)
     box = (left, top, left + side, top + side)
-    return to_tensor(picture.resize((size, size), Image.Resampling.LANCZOS, box))
+    crop = picture.resize((size, size), Image.Resampling.LANCZOS, box)
+    turn = chance.choice([None, None, *Image.Transpose])
+    return to_tensor(crop if turn is None else crop.transpose(turn))
 
 
 class StyleBank:
@@ -56,12 +58,15 @@ class StyleBank:
     ) -> None:
         """
         Args:
-            crops: of each painting; of a photograph it is one.
+            crops: of each painting; of a photograph one.
             size: side in pixels of a crop as the loss network sees it; the encoder sees half of it.
         """
         if not file.exists():
             chance = random.Random(seed)
             cut = [crop for path in paintings for crop in self._crops(path, crops, size, chance)]
+            for index in range(3, len(cut), 4):
+                share = chance.uniform(0.35, 0.65)
+                cut[index] = share * cut[index] + (1 - share) * chance.choice(cut)
             cut += [crop for path in photographs for crop in self._crops(path, 1, size, chance)]
             pictures, grams = [], {}
             with torch.no_grad():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +36,12 @@ class TorchEncoder(nn.Module):
         names = {name.replace(".", "_"): name for name in convolutions(1)}
         weights = {f"{names[key]}.weight": value for key, value in self.weights.items()}
         return weights | {f"{names[key]}.bias": value for key, value in self.biases.items()}
+
+    def take(self, exported: Mapping[str, Tensor]) -> None:
+        """Go on from weights as `exported` gives them."""
+        with torch.no_grad():
+            for name, tensor in self.exported().items():
+                tensor.copy_(exported[name])
 
     def levels(self, picture: Tensor) -> list[Tensor]:
         return levels(TorchOps(self.exported()), picture)

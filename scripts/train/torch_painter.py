@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from impasto.engines.painter import Shape, forward
 from impasto.runtime.torch_executor import TorchOps
+
+PHASES = (
+    ((1, 1, 0, 0, 0), (0, 0, 1, 1, 0), (0, 0, 0, 0, 1)),
+    ((1, 0, 0, 0, 0), (0, 1, 1, 0, 0), (0, 0, 0, 1, 1)),
+)
+"""Which of five neighbouring pixels of the doubled picture are copies of which of three of the small one,
+for the even pixels and for the odd."""
 
 
 def fold_doubling(weight: Tensor) -> Tensor:
@@ -21,14 +30,16 @@ def fold_doubling(weight: Tensor) -> Tensor:
     Returns:
         (4 C, I, 3, 3) float; follow it with a pixel shuffle by two.
     """
-    phases = weight.new_tensor(
-        [
-            [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]],
-            [[1, 0, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 0, 1, 1]],
-        ]
-    )
+    phases = weight.new_tensor(PHASES)
     folded = torch.einsum("pyh,qxw,cihw->cpqiyx", phases, phases, weight)
     return folded.reshape(-1, weight.shape[1], 3, 3)
+
+
+def unfold_doubling(folded: Tensor) -> Tensor:
+    """The inverse of `fold_doubling`: (4 C, I, 3, 3) -> (C, I, 5, 5)."""
+    inverse = torch.linalg.pinv(folded.new_tensor(PHASES).reshape(6, 5)).reshape(5, 2, 3)
+    phases = folded.reshape(-1, 2, 2, folded.shape[1], 3, 3)
+    return torch.einsum("hpy,wqx,cpqiyx->cihw", inverse, inverse, phases)
 
 
 class TorchPainter(nn.Module):
@@ -62,5 +73,16 @@ class TorchPainter(nn.Module):
         weights["out.bias"] = self.biases["out"].repeat_interleave(4)
         return weights
 
-    def forward(self, image: Tensor, code: Tensor) -> Tensor:
-        return forward(TorchOps(self.exported()), self.shape, image, code)
+    def take(self, exported: Mapping[str, Tensor], codes: Tensor) -> None:
+        """Go on from weights as `exported` gives them, and from the codes that go with them."""
+        with torch.no_grad():
+            for name in self.shape.convolutions():
+                weight = exported[f"{name}.weight"]
+                weight = unfold_doubling(weight) if name == "out" else weight
+                self.weights[name.replace(".", "_")].copy_(weight)
+            self.biases["out"].copy_(exported["out.bias"][::4])
+            self.codes.copy_(codes)
+
+    def forward(self, image: Tensor, code: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        weights = {name: weight.to(dtype) for name, weight in self.exported().items()}
+        return forward(TorchOps(weights), self.shape, image.to(dtype), code)

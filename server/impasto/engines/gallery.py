@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -47,10 +48,10 @@ class GalleryEngine:
     name: ClassVar[str] = "gallery"
     weights: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self) -> None:
-        loaded = gallery.load()
+    def __init__(self, weights: Path = gallery.FILE) -> None:
+        loaded = gallery.load(weights)
         self.shape = Shape(**loaded.shape)
-        self.codes, self.tensors = loaded.codes, loaded.weights
+        self.codes, self.tensors, self.encoder_tensors = loaded.codes, loaded.weights, loaded.encoder
         shape = self.shape
         self.whole = executor(
             lambda ops, image, code: forward(ops, shape, image, code),
@@ -127,8 +128,7 @@ class GalleryEngine:
 
     @cached_property
     def encoder(self) -> Executor:
-        weights = gallery.load().encoder
-        return executor(encoder.forward, weights, (3,), ())
+        return executor(encoder.forward, self.encoder_tensors, (3,), ())
 
 
 def weights(mask: np.ndarray) -> list[np.ndarray]:

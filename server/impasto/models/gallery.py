@@ -14,6 +14,8 @@ from impasto.errors import UnknownStyle, did_you_mean
 
 BUNDLED = Path(__file__).parent / "bundled"
 
+FILE = BUNDLED / "gallery.safetensors"
+
 
 @dataclass(frozen=True)
 class Style:
@@ -75,7 +77,7 @@ def find(name: str) -> int:
 
 
 @cache
-def load(path: Path = BUNDLED / "gallery.safetensors") -> GalleryWeights:
+def load(path: Path = FILE) -> GalleryWeights:
     """The weights that `scripts/train/export.py` wrote."""
     from safetensors import safe_open
 
