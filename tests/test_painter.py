@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from impasto.engines import Check
-from impasto.engines.gallery import GalleryEngine
+from impasto.engines.gallery import GalleryEngine, white_noise
 from impasto.engines.painter import INPUTS, Shape, forward
 from impasto.errors import Cancelled, ModelMissing, UnknownStyle, UsageError
 from impasto.job import Look, StyleRef
@@ -100,6 +100,13 @@ def test_strips_paint_what_the_whole_picture_shows(
     assert np.abs(strips - whole).mean() * 255 < 0.5
     steps = np.abs(np.diff(strips - whole, axis=0)).mean((1, 2)) * 255
     assert steps.max() < 1  # a seam would stand out among the rows
+
+
+def test_noise_stays_in_place_when_the_size_differs_by_a_pixel() -> None:
+    large, small = white_noise(300, 401, 5), white_noise(299, 400, 5)
+    assert (large[1:, :400] == small).all()
+    assert large.std() == pytest.approx(3**-0.5, rel=0.02)
+    assert (white_noise(300, 401, 6) != large).mean() > 0.99
 
 
 def test_same_job_same_bytes(engine: GalleryEngine) -> None:

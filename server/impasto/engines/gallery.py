@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,6 +37,9 @@ SURROUNDINGS = 0.02
 
 WHOLE_PIXELS = 4_000_000
 """A larger picture has the last layers, which need the most memory, painted in strips."""
+
+NOISE_SIDE = 2048
+"""Pixels after which the noise repeats, farther than anybody could see."""
 
 
 class GalleryEngine:
@@ -95,23 +98,23 @@ class GalleryEngine:
     ) -> np.ndarray:
         """See `impasto.engines.Engine.paint`."""
         height, width = picture.shape[:2]
-        random = np.random.default_rng(look.seed)
-        noise = random.random((height, width, 1), np.float32) * 2 - 1
-        below, right = MARGIN + -height % MULTIPLE, MARGIN + -width % MULTIPLE
-        padded = np.pad(
-            np.dstack([picture, noise]), ((MARGIN, below), (MARGIN, right), (0, 0)), mode="symmetric"
+        noise = white_noise(height, width, look.seed)
+        # The middle of every picture lies at the same place of the network's grid.
+        above, left = MARGIN + -(height // 2) % MULTIPLE, MARGIN + -(width // 2) % MULTIPLE
+        below, right = (
+            MARGIN + -(before + side) % MULTIPLE for before, side in ((above, height), (left, width))
         )
+        around = ((above, below), (left, right))
+        padded = np.pad(np.dstack([picture, noise]), (*around, (0, 0)), mode="symmetric")
         code = self.mix(styles, check)
-        region = (
-            [] if mask is None else weights(np.pad(mask, ((MARGIN, below), (MARGIN, right)), "symmetric"))
-        )
+        region = [] if mask is None else weights(np.pad(mask, around, "symmetric"))
         if height * width > WHOLE_PIXELS:
             painted = self.strips.paint(padded, code, check, region)
         elif region:
             painted = self.guided([padded, *region], [code], check)
         else:
             painted = self.whole([padded], [code], check)
-        return painted[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        return painted[above : above + height, left : left + width]
 
     @cached_property
     def guided(self) -> Executor:
@@ -147,6 +150,21 @@ def weights(mask: np.ndarray) -> list[np.ndarray]:
         for level in LEVELS
     )
     return [(weight / weight.mean())[..., None] for weight in pooled]
+
+
+def white_noise(height: int, width: int, seed: int) -> np.ndarray:
+    """(H, W) float32 in -1..1, the same at the same distance from the middle, whatever the size.
+
+    A preview and its picture may differ by a pixel in their working sizes, and with other noise they
+    would have other strokes.
+    """
+    rows, columns = ((np.arange(side) - side // 2) % NOISE_SIDE for side in (height, width))
+    return noise_tile(seed)[np.ix_(rows, columns)]
+
+
+@lru_cache(maxsize=1)
+def noise_tile(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).random((NOISE_SIDE, NOISE_SIDE), np.float32) * 2 - 1
 
 
 def encodable(picture: np.ndarray) -> np.ndarray:
