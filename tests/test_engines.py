@@ -14,13 +14,12 @@ from impasto.engines import ENGINES, Engine, engine
 from impasto.errors import Cancelled, ImpastoError, ModelMissing, UsageError
 from impasto.job import ENGINES as NAMES
 from impasto.job import Look
-from impasto.models import store
 from impasto.styles.sources import StyleSource
+from mirror import MIRROR, import_models
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 F = torch.nn.functional
 
-MIRROR = Path(__file__).parents[2] / "shared" / "models"
 PICTURES = ("adain", "optimise")
 
 
@@ -44,10 +43,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> object:
     """The published weights, imported into a store."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMPASTO_MODELS", str(tmp_path_factory.mktemp("models")))
-        for model in store.registry():
-            if not (MIRROR / model.file).is_file():
-                pytest.skip(f"{model.file} is not in ../shared/models")
-            store.import_file(MIRROR / model.file)
+        import_models("vgg19-normalised", "adain-decoder")
         engine.cache_clear()
         yield
     engine.cache_clear()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -23,12 +25,25 @@ NAME = "vgg19-normalised"
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `body`; drops a connection after `drop` bytes, may ignore ranges, may send elsewhere."""
+    """Serves `body`, and misbehaves as it is told.
+
+    Attributes:
+        drop: bytes after which it drops a connection.
+        ranges: whether it looks at ranges.
+        shift: bytes by which it misses the range asked for.
+        elsewhere: where it sends everybody.
+        refusals: statuses that it answers with first, one a connection, to those who ask for a range.
+        broken: whether it answers everybody with 500.
+        starts: where each request wanted to begin.
+    """
 
     body = DATA
     drop: int | None = None
     ranges = True
+    shift = 0
     elsewhere: str | None = None
+    refusals: list[int]
+    broken = False
     starts: list[int]
 
 
@@ -44,8 +59,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", self.server.elsewhere)
             self.end_headers()
             return
+        if self.server.broken or (start and self.server.refusals):
+            self.send_error(500 if self.server.broken else self.server.refusals.pop(0))
+            return
         if not self.server.ranges:
             start = 0
+        start += self.server.shift if start else 0
         body = self.server.body[start:]
         self.send_response(206 if start else 200)
         if start:
@@ -92,7 +111,7 @@ def server(certificate: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, f"{certificate}.key")
     with Server(("127.0.0.1", 0), Handler) as running:
-        running.starts = []
+        running.starts, running.refusals = [], []
         running.socket = context.wrap_socket(running.socket, server_side=True)
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -142,6 +161,66 @@ def test_a_server_that_ignores_the_range_begins_anew(server: Server, models: Pat
     (models / ".test.pth.part").write_bytes(b"x" * 1000)
     server.ranges = False
     assert store.pull(NAME, quiet).read_bytes() == DATA
+
+
+def test_a_range_that_is_refused_begins_anew(server: Server, models: Path) -> None:
+    models.mkdir()
+    (models / ".test.pth.part").write_bytes(DATA[:1000])
+    server.refusals = [416]
+    assert store.pull(NAME, quiet).read_bytes() == DATA
+    assert server.starts == [1000, 0]
+
+
+def test_a_server_that_has_only_half_is_given_up(server: Server, models: Path) -> None:
+    server.body = DATA[: len(DATA) // 2]
+    server.refusals = [416] * 99
+    with pytest.raises(ModelMissing, match=rf"416.*impasto models pull {NAME}"):
+        store.pull(NAME, quiet)
+    assert not (models / "test.pth").exists()
+    assert len(server.starts) < 20
+
+
+def test_another_part_than_asked_for_is_not_taken(server: Server, models: Path) -> None:
+    models.mkdir()
+    (models / ".test.pth.part").write_bytes(DATA[:1000])
+    server.shift = 256
+    assert store.pull(NAME, quiet).read_bytes() == DATA
+    assert server.starts == [1000, 0]
+
+
+def test_what_was_left_by_another_is_fetched_again(server: Server, models: Path) -> None:
+    models.mkdir()
+    (models / ".test.pth.part").write_bytes(b"x" * 1000)
+    assert store.pull(NAME, quiet).read_bytes() == DATA
+    assert server.starts == [1000, 0]
+
+
+def test_a_server_that_always_drops_leaves_no_half_file(server: Server, models: Path) -> None:
+    server.ranges, server.drop = False, 1_000_000
+    with pytest.raises(ModelMissing, match="goes on where it stopped"):
+        store.pull(NAME, quiet)
+    assert leftovers(models) == [".test.pth.part"]
+    server.ranges, server.drop = True, None
+    assert store.pull(NAME, quiet).read_bytes() == DATA
+
+
+def test_the_next_address_goes_on_where_the_first_failed(
+    server: Server, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = f"https://localhost:{server.server_port}/test.pth"
+    register(monkeypatch, "https://localhost:9/test.pth", right)
+    assert store.pull(NAME, quiet).read_bytes() == DATA
+    server.broken = True
+    store.find(NAME).path.unlink()
+    with pytest.raises(ModelMissing, match="500"):
+        store.pull(NAME, quiet)
+    assert leftovers(models) == []
+
+
+def test_progress_says_how_much_and_how_fast(server: Server, models: Path) -> None:
+    said: list[str] = []
+    store.pull(NAME, lambda fraction, what: said.append(what))
+    assert re.fullmatch(r"3\.1 of 3\.1 MB, [0-9.]+ MB/s", said[-1])
 
 
 @pytest.mark.parametrize("body", [DATA[:-1] + b"!", DATA + b"!"], ids=["other", "longer"])
@@ -206,6 +285,94 @@ def test_a_mirror_serves_without_a_network(
     (tmp_path / "test.pth").write_bytes(DATA)
     monkeypatch.setenv("IMPASTO_MIRROR", str(tmp_path))
     assert store.pull(NAME, quiet).read_bytes() == DATA
+
+
+@pytest.fixture
+def pickled(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that torch saved, and a registry that wants it converted."""
+    torch = pytest.importorskip("torch", reason="torch, which writes the file, is not installed")
+    path = tmp_path / "pickled.pt"
+    torch.save({"a": torch.arange(6.0).view(2, 3)}, path)
+    register_converted(monkeypatch, path)
+    return path
+
+
+def register_converted(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    size, digest = path.stat().st_size, store.digest(path)
+    model = store.Model(NAME, "A test", path.name, (), size, digest, "none", converted=True)
+    monkeypatch.setattr(store, "registry", lambda: (model,))
+
+
+def test_a_pickle_is_kept_as_safetensors(pickled: Path, models: Path) -> None:
+    with pytest.raises(ModelMissing, match=f"impasto models pull {NAME}"):
+        store.tensors(NAME)
+    assert store.import_file(pickled).path == models / "pickled.safetensors"
+    assert leftovers(models) == ["pickled.safetensors"]
+    assert store.installed(NAME)
+    assert store.verify(NAME)
+    assert store.tensors(NAME)["a"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_converted_model_that_was_changed_is_not_used(
+    pickled: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store.import_file(pickled).path
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert not store.verify(NAME)
+    for data in (whole[:-1], whole + b"!", b""):
+        path.write_bytes(data)
+        with pytest.raises(ModelMissing, match=f"damaged.*impasto models pull {NAME}"):
+            store.tensors(NAME)
+    path.write_bytes(whole)
+    other = tmp_path / "other" / "pickled.pt"
+    other.parent.mkdir()
+    other.write_bytes(pickled.read_bytes() + b"!")
+    register_converted(monkeypatch, other)
+    assert not store.verify(NAME)
+
+
+def test_a_pickle_that_holds_more_than_tensors_is_not_kept(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "evil.pt"
+    path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    register_converted(monkeypatch, path)
+    with pytest.raises(ModelMissing, match="no plain file of weights"):
+        store.import_file(path)
+    assert leftovers(models) == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("answer", ["y\n", "n\n", ""])
+def test_at_a_terminal_a_missing_model_is_offered(
+    answer: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "test.pth").write_bytes(DATA)
+    monkeypatch.setenv("IMPASTO_MIRROR", str(tmp_path))
+    asked = Terminal()
+    monkeypatch.setattr("sys.stderr", asked)
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert main(["models", "verify", NAME]) == (0 if answer == "y\n" else 4)
+    assert store.verify(NAME) == (answer == "y\n")
+    assert f"impasto models pull {NAME}" in asked.getvalue()
+    assert "Fetch it now?" in asked.getvalue()
+
+
+def test_without_a_terminal_nothing_is_asked_nor_fetched(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "test.pth").write_bytes(DATA)
+    monkeypatch.setenv("IMPASTO_MIRROR", str(tmp_path))
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert main(["models", "verify", NAME]) == 4
+    assert not store.installed(NAME)
 
 
 def test_the_real_registry_is_complete() -> None:

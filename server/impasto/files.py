@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from pathlib import Path
 
 from impasto.errors import UnreadablePicture, UnwritablePicture
@@ -26,6 +27,15 @@ SUFFIXES = {
 
 LARGEST_FILE = 4 << 30
 """Bytes; a larger file is refused before it is read."""
+
+
+def data_directory() -> Path:
+    """The user's data directory of Impasto, by the custom of each platform."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "impasto"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Application Support/impasto"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "impasto"
 
 
 def suffix_for(format_name: str, like: Path) -> str:

@@ -1,7 +1,8 @@
 """Weights beyond the bundled ones: what exists, what is here, and how it gets here.
 
 A file is under its name only when all its bytes are right; until then it is a `.part` file, from
-which a broken download goes on. Nothing is fetched unless somebody asks for it.
+which a broken download goes on. Nothing is fetched unless somebody asks for it. A pickle that we can
+read without torch is kept as safetensors.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
+import ssl
+import time
 import tomllib
 import urllib.error
 import urllib.request
@@ -18,9 +20,14 @@ from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from impasto.errors import ModelMissing, UsageError, did_you_mean
+from impasto.files import data_directory
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Progress = Callable[[float, str], None]
 
@@ -34,7 +41,15 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class Model:
-    """An entry of `registry.toml`; `file` is its name in the store, `size` is in bytes."""
+    """An entry of `registry.toml`.
+
+    Attributes:
+        file: name of the published file.
+        addresses: where it is published, tried in this order.
+        size: of the published file, in bytes.
+        sha256: of the published file.
+        converted: whether it is kept as safetensors.
+    """
 
     name: str
     title: str
@@ -43,10 +58,12 @@ class Model:
     size: int
     sha256: str
     licence: str
+    converted: bool = False
 
     @property
     def path(self) -> Path:
-        return directory() / self.file
+        """Where it is when it is installed."""
+        return directory() / (Path(self.file).stem + ".safetensors" if self.converted else self.file)
 
 
 @cache
@@ -63,15 +80,6 @@ def directory() -> Path:
     return Path(chosen) if chosen else data_directory() / "models"
 
 
-def data_directory() -> Path:
-    """The user's data directory of Impasto, by the custom of each platform."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "impasto"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/impasto"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "impasto"
-
-
 def find(name: str) -> Model:
     """Raises `UsageError` for a name that the registry does not have."""
     for model in registry():
@@ -82,10 +90,10 @@ def find(name: str) -> Model:
 
 
 def installed(name: str) -> bool:
-    """Whether a file of the right size is there."""
+    """Whether its file is there, by a glance; `verify` looks at each byte."""
     model = find(name)
     try:
-        return model.path.stat().st_size == model.size
+        return model.path.stat().st_size == model.size or model.converted
     except OSError:
         return False
 
@@ -93,6 +101,10 @@ def installed(name: str) -> bool:
 def verify(name: str) -> bool:
     """Whether the model is there and each of its bytes is right."""
     model = find(name)
+    if model.converted:
+        from impasto.models import converted
+
+        return converted.load(model.path, model.sha256) is not None
     return installed(name) and digest(model.path) == model.sha256
 
 
@@ -103,13 +115,34 @@ def require(name: str) -> Path:
         ModelMissing: it is not there, or damaged; with the command that fetches it.
     """
     model = find(name)
-    command = f"“impasto models pull {name}”"
-    if not model.path.is_file():
-        size = f"{model.size / 1e6:.0f} MB"
-        raise ModelMissing(f"The model “{name}” is not installed; fetch it ({size}) with {command}.")
-    if not verify(name):
-        raise ModelMissing(f"“{model.path}” is damaged; fetch it again with {command}.")
+    if not (model.path.is_file() and verify(name)):
+        raise _missing(model)
     return model.path
+
+
+def tensors(name: str) -> dict[str, np.ndarray]:
+    """What a converted model holds, by name, its bytes verified.
+
+    Raises:
+        ModelMissing: as `require`.
+    """
+    from impasto.models import converted
+
+    model = find(name)
+    found = converted.load(model.path, model.sha256)
+    if found is None:
+        raise _missing(model)
+    return found
+
+
+def _missing(model: Model) -> ModelMissing:
+    command = f"“impasto models pull {model.name}”"
+    if model.path.is_file():
+        sentence = f"“{model.path}” is damaged; fetch it again with {command}."
+    else:
+        size = f"{model.size / 1e6:.0f} MB"
+        sentence = f"The model “{model.name}” is not installed; fetch it ({size}) with {command}."
+    return ModelMissing(sentence)
 
 
 def digest(path: Path) -> str:
@@ -143,7 +176,8 @@ def pull(name: str, progress: Progress) -> Path:
     """Fetch a model, going on where an earlier attempt was broken off.
 
     Args:
-        progress: called with the fraction done; may raise to stop, and the next call goes on there.
+        progress: called with the fraction done, and sizes and speed in words; may raise to stop, and
+            the next call goes on there.
 
     Raises:
         ModelMissing: no address delivers the right bytes, or they cannot be stored.
@@ -207,34 +241,64 @@ def _publish(model: Model, part: Path) -> None:
     if part.stat().st_size != model.size or digest(part) != model.sha256:
         part.unlink()
         raise ModelMissing(f"What came for “{model.name}” is not the known file; it was thrown away.")
+    if model.converted:
+        _convert(model, part)
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.replace(model.path)
 
 
+def _convert(model: Model, part: Path) -> None:
+    from impasto.models import converted, pickled
+
+    beside = part.with_suffix(".converting")
+    try:
+        beside.write_bytes(converted.convert(part, model.sha256))
+        beside.replace(part)
+    except pickled.NotPlain as error:
+        part.unlink()
+        raise ModelMissing(f"“{model.file}” is no plain file of weights: {error}.") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def _download(model: Model, address: str, progress: Progress) -> None:
     part = _part(model)
-    idle, reason = 0, ""
+    resumed = part.exists() and part.stat().st_size > 0
+    _complete(model, address, part, progress)
+    try:
+        _publish(model, part)
+    except ModelMissing:
+        if not resumed:
+            raise
+        # What was there before may have come from elsewhere, or have been damaged since.
+        _complete(model, address, part, progress)
+        _publish(model, part)
+
+
+def _complete(model: Model, address: str, part: Path, progress: Progress) -> None:
+    """Bring `part` to the model's size, in as many connections as it takes."""
+    idle, furthest, reason = 0, -1, ""
     while idle < ATTEMPTS:
         before = part.stat().st_size if part.exists() else 0
         if before >= model.size:
             break
+        # Bytes that came before are nothing new: a server may have but half of them.
+        idle, furthest = (0, before) if before > furthest else (idle + 1, furthest)
         try:
             _receive(model, address, part, before, progress)
         except urllib.error.HTTPError as error:
             reason = f"{error.code} {error.reason}"
-            if error.code == 416:  # it has fewer bytes than we have
+            if error.code == 416:  # it has no bytes beyond those that we have
                 part.unlink(missing_ok=True)
-        except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError) as error:
+        except (urllib.error.URLError, HTTPException, ssl.SSLError, ConnectionError, TimeoutError) as error:
             reason = str(getattr(error, "reason", None) or error or "the connection broke")
-        idle = 0 if part.exists() and part.stat().st_size > before else idle + 1
     if not part.exists() or part.stat().st_size < model.size:
         host = urlsplit(address).hostname
         raise ModelMissing(
             f"“{model.name}” could not be fetched from {host} ({reason or 'the connection broke'}); "
             f"“impasto models pull {model.name}” goes on where it stopped."
         )
-    _publish(model, part)
 
 
 def _receive(model: Model, address: str, part: Path, start: int, progress: Progress) -> None:
@@ -243,17 +307,24 @@ def _receive(model: Model, address: str, part: Path, start: int, progress: Progr
     headers = {"User-Agent": "impasto"} | ({"Range": f"bytes={start}-"} if start else {})
     opener = urllib.request.build_opener(_SecureRedirects)
     with opener.open(urllib.request.Request(address, headers=headers), timeout=TIMEOUT) as response:
-        goes_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(
-            f"bytes {start}-"
-        )
-        done = start if goes_on else 0
-        with part.open("ab" if goes_on else "wb") as file:
+        if response.status == 206 and not _goes_on(response.headers.get("Content-Range", ""), start):
+            part.unlink(missing_ok=True)
+            raise HTTPException("it sent another part than asked for")
+        done = start if response.status == 206 else 0
+        began, before = time.monotonic(), done
+        with part.open("ab" if done else "wb") as file:
             while chunk := response.read1(CHUNK):
                 done += len(chunk)
                 if done > model.size:
                     raise ModelMissing(_too_large(part, model))
                 file.write(chunk)
-                progress(done / model.size, "fetching")
+                speed = (done - before) / max(time.monotonic() - began, 1e-3)
+                sizes = f"{done / 1e6:.1f} of {model.size / 1e6:.1f} MB, {speed / 1e6:.1f} MB/s"
+                progress(done / model.size, sizes)
+
+
+def _goes_on(content_range: str, start: int) -> bool:
+    return start > 0 and content_range.startswith(f"bytes {start}-")
 
 
 def _too_large(part: Path, model: Model) -> str:

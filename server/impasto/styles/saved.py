@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from impasto.errors import UnknownStyle, UnreadablePicture, UsageError
-from impasto.files import publish, read
+from impasto.files import data_directory, publish, read
 from impasto.styles.references import STYLE_SUFFIX
 
 NAME = re.compile(r"[\w][\w.-]{0,63}", re.UNICODE)
@@ -48,15 +47,6 @@ def directory() -> Path:
     if chosen := os.environ.get("IMPASTO_STYLES"):
         return Path(chosen)
     return data_directory() / "styles"
-
-
-def data_directory() -> Path:
-    """The user's data directory of Impasto, by the custom of each platform."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "impasto"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/impasto"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "impasto"
 
 
 def names() -> list[str]:
