@@ -7,9 +7,10 @@ import importlib
 import os
 import signal
 import sys
+from types import ModuleType
 
 from impasto import __version__
-from impasto.errors import Cancelled, ImpastoError, did_you_mean
+from impasto.errors import Cancelled, ImpastoError, ModelMissing, did_you_mean
 
 COMMANDS = {
     "stylize": "paint pictures",
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     # A plain `kill` ends a command as Ctrl-C does: the daemon is told, nothing half-done stays.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return command.run(parser.parse_args(rest))
+        return perform(command, parser.parse_args(rest))
     except KeyboardInterrupt:
         return complain("stopped.", Cancelled.code)
     except BrokenPipeError:
@@ -64,6 +65,18 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except ImpastoError as error:
         return complain(str(error), error.code)
+
+
+def perform(command: ModuleType, args: argparse.Namespace) -> int:
+    """Run a command, again each time that a model which it misses was fetched."""
+    while True:
+        try:
+            return command.run(args)
+        except ModelMissing as error:
+            from impasto.cli.offer import accepted
+
+            if not accepted(error):
+                raise
 
 
 def complain(sentence: str, code: int = 2) -> int:
