@@ -50,7 +50,12 @@ STRANGERS = {
 """Rooms that must not know another one although it comes before them."""
 
 HEAVY = {"torch", "torchvision", "segment_anything"}
-WITH_TORCH = {"impasto.runtime.torch_executor", "impasto.engines.vgg", "impasto.engines.descent"}
+WITH_TORCH = {
+    "impasto.runtime.torch_executor",
+    "impasto.engines.vgg",
+    "impasto.engines.descent",
+    "impasto.regions.vit_encoder",
+}
 """Modules that import torch at their top, and are imported by others only where torch is wanted."""
 
 

@@ -119,10 +119,13 @@ class OpenVinoOps:
         scores = self.matmul(query, key)
         if bias is not None:
             scores = self.add(scores, self.constant(bias))
-        return opset13.matmul(opset13.softmax(scores, -1), value, False, False)
+        return opset13.matmul(self.softmax(scores), value, False, False)
 
     def matmul(self, x: Any, y: Any) -> Any:
         return opset13.matmul(x, y, False, True)
+
+    def softmax(self, x: Any) -> Any:
+        return opset13.softmax(x, -1)
 
     def gelu(self, x: Any) -> Any:
         return opset13.gelu(x, "erf")

@@ -87,6 +87,10 @@ class Ops(Protocol):
         """x y^T over the last two axes."""
         ...
 
+    def softmax(self, x: Tensor) -> Tensor:
+        """Over the last axis."""
+        ...
+
     def gelu(self, x: Tensor) -> Tensor: ...
 
     def constant(self, name: str) -> Tensor:

@@ -95,10 +95,13 @@ class TorchOps:
         scores = self.matmul(query, key)
         if bias is not None:
             scores = scores + self.weights[bias]
-        return scores.softmax(-1) @ value
+        return self.softmax(scores) @ value
 
     def matmul(self, x: Tensor, y: Tensor) -> Tensor:
         return x @ y.mT
+
+    def softmax(self, x: Tensor) -> Tensor:
+        return x.softmax(-1)
 
     def gelu(self, x: Tensor) -> Tensor:
         return F.gelu(x)

@@ -1,0 +1,169 @@
+"""Every object in a picture: SAM asked at a grid of points, its good answers kept once each.
+
+Section 7.3 and appendix B of Kirillov et al. 2023, "Segment Anything".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from impasto.errors import JobError
+from impasto.regions.mask_decoder import INSIDE, MASK_SIDE, NO_POINT
+from impasto.regions.sam import SIDE, Sam, enlarged
+from impasto.runtime import Check
+
+POINTS = 24
+"""Points of the grid along the longer side of the picture."""
+
+BATCH = 16
+"""Points that are asked at once; each needs 30 MB."""
+
+QUALITY = 0.88
+"""Least quality that the network predicts for a mask that is kept."""
+
+STABILITY = 0.95
+"""Least share of a mask that stays when the threshold moves by `STABILITY_STEP` to either side."""
+
+STABILITY_STEP = 1.0
+
+SAME = 0.7
+"""Two masks whose boxes overlap by more than this (intersection over union) are one."""
+
+SMALLEST = 24
+"""Pixels of a mask that must be left when smaller ones lie over it."""
+
+SEAM = -6.0
+"""Least logit of the nearest object where objects leave a seam between them."""
+
+SHARPNESS = 3.0
+"""SAM is trained for the sign of its logits; this factor makes an object's inside whole."""
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Objects from the largest to the smallest; where they overlap, the smaller one lies on top.
+
+    Attributes:
+        labels: (h, w) uint16, 0 where there is nothing, else 1 for the first object and so on; the
+            same numbers for the same picture each time.
+        logits: (objects, MASK_SIDE, MASK_SIDE) float16.
+    """
+
+    labels: np.ndarray
+    logits: np.ndarray
+
+    def mask(self, number: int) -> np.ndarray:
+        """The object with this label: (h, w) float32 in 0..1.
+
+        Raises:
+            JobError: there is none.
+        """
+        count = len(self.logits)
+        if not 1 <= number <= count:
+            known = f"this picture's go from 1 to {count}" if count else "this picture has none"
+            raise JobError(f"There is no segment {number}; {known}.")
+        height, width = self.labels.shape
+
+        def soft(index: int) -> np.ndarray:
+            return share(enlarged(self.logits[index].astype(np.float32), height, width))
+
+        mask = np.maximum(soft(number - 1), self.labels == number)
+        for above in np.unique(self.labels[mask > 0.1]):
+            if above > number:
+                mask = np.minimum(mask, 1 - soft(above - 1))
+        return mask
+
+
+def find(model: Sam, encoded: np.ndarray, height: int, width: int, check: Check) -> Segments:
+    """Find the objects of a picture of `height` x `width` pixels, the longer one `SIDE`, that was encoded."""
+    rows, columns = (max(1, round(side * MASK_SIDE / SIDE)) for side in (height, width))
+    found: list[np.ndarray] = []
+    quality: list[float] = []
+    points = grid(height, width)
+    for start in range(0, len(points), BATCH):
+        batch = points[start : start + BATCH]
+        masks, predicted = ask(model, encoded, batch, check)
+        for mask, own in zip(masks, predicted, strict=True):
+            inside = mask[:rows, :columns]
+            if own > QUALITY and stability(inside) >= STABILITY:
+                found.append(mask.astype(np.float16))
+                quality.append(own)
+    kept = distinct([box(mask[:rows, :columns] > 0) for mask in found], quality)
+    return ordered([found[index] for index in kept], height, width)
+
+
+def ask(model: Sam, encoded: np.ndarray, points: np.ndarray, check: Check) -> tuple[np.ndarray, np.ndarray]:
+    """The part, the object and the whole at each of (B, 2) points: 3 B logits and qualities."""
+    padded = np.stack([points, np.zeros_like(points)], 1)
+    labels = np.tile([INSIDE, NO_POINT], (len(points), 1))
+    masks, quality = model.decode(encoded, padded, labels, check)
+    return masks[:, 1:].reshape(-1, MASK_SIDE, MASK_SIDE), quality[:, 1:].reshape(-1)
+
+
+def grid(height: int, width: int, points: int = POINTS) -> np.ndarray:
+    """Middles of equal cells, about square, `points` along the longer side: (n, 2) float32, x and y."""
+    down, across = (max(1, round(points * side / max(height, width))) for side in (height, width))
+    x = (np.arange(across, dtype=np.float32) + 0.5) * width / across - 0.5
+    y = (np.arange(down, dtype=np.float32) + 0.5) * height / down - 0.5
+    return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+
+
+def stability(logits: np.ndarray) -> float:
+    """Intersection over union of a mask at a higher and at a lower threshold; 0 for an empty one."""
+    wide = np.count_nonzero(logits > -STABILITY_STEP)
+    return np.count_nonzero(logits > STABILITY_STEP) / wide if wide else 0.0
+
+
+def box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 around a mask that is not empty, the first beyond at the end."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def distinct(boxes: list[tuple[int, int, int, int]], quality: list[float]) -> list[int]:
+    """Non-maximum suppression: indices of the boxes that are kept, the best first."""
+    kept: list[int] = []
+    if not boxes:
+        return kept
+    corners = np.array(boxes, np.float64)
+    areas = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
+    for index in np.argsort(-np.array(quality), kind="stable"):
+        others = corners[kept]
+        low, high = (
+            np.maximum(corners[index, :2], others[:, :2]),
+            np.minimum(corners[index, 2:], others[:, 2:]),
+        )
+        shared = np.prod(np.maximum(high - low, 0), axis=1)
+        if (shared <= SAME * (areas[index] + areas[kept] - shared)).all():
+            kept.append(int(index))
+    return kept
+
+
+def ordered(found: list[np.ndarray], height: int, width: int) -> Segments:
+    """Number masks by area and then by position, and lay the smaller over the larger."""
+    masks = [enlarged(logits.astype(np.float32), height, width) for logits in found]
+    areas = [np.count_nonzero(mask > 0) for mask in masks]
+    order = sorted(range(len(found)), key=lambda index: (-areas[index], int((masks[index] > 0).argmax())))
+    labels, nearest = np.zeros((height, width), np.uint16), np.zeros((height, width), np.uint16)
+    closest = np.full((height, width), SEAM, np.float32)
+    for number, index in enumerate(order, start=1):
+        labels[masks[index] > 0] = number
+        nearest[masks[index] > closest] = number
+        np.maximum(closest, masks[index], out=closest)
+    labels = np.where(labels > 0, labels, nearest)
+    # A mask that is covered by smaller ones would be a number for nothing.
+    visible = np.bincount(labels.ravel(), minlength=len(order) + 1)
+    kept = [number for number in range(1, len(order) + 1) if visible[number] >= SMALLEST]
+    renumbered = np.zeros(len(order) + 1, np.uint16)
+    renumbered[kept] = np.arange(1, len(kept) + 1)
+    logits = np.zeros((len(kept), MASK_SIDE, MASK_SIDE), np.float16)
+    for place, number in enumerate(kept):
+        logits[place] = found[order[number - 1]]
+    return Segments(renumbered[labels], logits)
+
+
+def share(logits: np.ndarray) -> np.ndarray:
+    """Logits to how much of a pixel is the object's: 0..1."""
+    return 1 / (1 + np.exp((-SHARPNESS * logits).clip(-30, 30)))
