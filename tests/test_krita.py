@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 import impasto.client
+from impasto import cli
+from impasto.installer import krita
 from impasto.job import Job
 
 ROOT = Path(__file__).parents[1]
@@ -225,3 +227,71 @@ def test_the_vendored_client_knows_that_it_is_one(tmp_path: Path) -> None:
         [sys.executable, "-S", "-E", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.stdout == "True\n", done.stderr
+
+
+@pytest.fixture
+def resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a Krita that was started once."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    (tmp_path / "data" / "krita").mkdir(parents=True)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "kritarc").write_text(
+        "[General]\na=1\n\n[python]\nenable_other=true\n\n[z]\nb=2\n"
+    )
+    return tmp_path / "data" / "krita"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="folders have other names there")
+def test_install_status_uninstall(resources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings_file = resources.parents[1] / "config" / "kritarc"
+    before = settings_file.read_text()
+    words = ["plugins", "status", "krita"]
+    assert cli.main(words) == 0
+    assert "not installed" in capsys.readouterr().out
+    for _again in range(2):
+        assert cli.main(["plugins", "install", "krita"]) == 0
+    assert "Filter > Impasto…" in capsys.readouterr().out
+    assert settings_file.read_text().count("enable_impasto=true\n") == 1
+    assert "enable_impasto=true" in settings_file.read_text().split("[z]")[0].split("[python]")[1]
+    for name in ("pykrita/impasto.desktop", "pykrita/impasto/docker.py", "actions/impasto.action"):
+        assert (resources / name).is_file()
+    command = json.loads((resources / "pykrita/impasto/client/command.json").read_text())
+    assert command[1:] == ["-m", "impasto", "serve"]
+    cli.main(words)
+    assert "Krita will see it" in capsys.readouterr().out
+    settings_file.write_text(before)
+    cli.main(words)
+    assert "not enabled" in capsys.readouterr().out
+    (resources / "actions" / "impasto.action").unlink()
+    cli.main(words)
+    assert "impasto.action is missing" in capsys.readouterr().out
+    assert cli.main(["plugins", "install", "krita"]) == 0
+    (resources / "pykrita" / "impasto" / "mine.txt").write_text("stays")
+    assert cli.main(["plugins", "uninstall", "krita"]) == 0
+    assert [path.name for path in resources.rglob("*") if path.is_file()] == ["mine.txt"]
+    assert settings_file.read_text() == before
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="folders have other names there")
+def test_a_flatpak_is_told_what_it_needs(resources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flatpak = resources.parents[1] / ".var/app/org.kde.krita"
+    (flatpak / "data" / "krita").mkdir(parents=True)
+    assert cli.main(["plugins", "install", "krita"]) == 0
+    said = capsys.readouterr().out
+    assert "flatpak override --user" in said and "impasto serve --detach" in said
+    assert not (flatpak / "data/krita/pykrita/impasto/client/command.json").exists()
+    assert "enable_impasto=true" in (flatpak / "config" / "kritarc").read_text()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[a]\nb=1", "[python]", "[python]\nenable_impasto=false\n", "[python]\nx=1\n[q]\n"]
+)
+def test_switching_on_and_off(text: str) -> None:
+    on = krita.switched(text, on=True)
+    assert on.count("enable_impasto=true") == 1 and "enable_impasto=false" not in on
+    assert krita.switched(on, on=True) == on
+    assert "impasto" not in krita.switched(on, on=False)
+    for line in text.split("\n"):
+        assert line in on.split("\n") or "impasto" in line

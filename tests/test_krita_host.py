@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import daemons
+from impasto.installer import krita as installer
 from kritas import Krita
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +42,13 @@ def put(krita: Krita) -> None:
     command.parent.mkdir()
     command.write_text(REBORN)
     command.chmod(0o755)
+
+
+@pytest.fixture
+def empty() -> Iterator[Krita]:
+    """A profile without the plug-in."""
+    with tempfile.TemporaryDirectory(prefix="impasto-krita-") as name:
+        yield Krita(Path(name), plugins=())
 
 
 @pytest.fixture
@@ -86,3 +94,18 @@ def test_all_cases(krita: Krita) -> None:
             helper.join()
     failed = {name: entry["error"] for name, entry in report.items() if entry["error"]}
     assert failed == {}
+
+
+@pytest.mark.timeout(400)
+def test_the_zip_goes_through_kritas_own_importer_and_paints(empty: Krita) -> None:
+    archive = empty.home / "impasto.zip"
+    package.build("krita", archive)
+    with daemons.daemon(*ENTRY) as running:
+        imported = empty.drive("import_zip.py", running.runtime, {"ZIP": str(archive)}, 150)
+        assert imported == {"imported": ["Impasto"]}
+        assert (empty.resources / "pykrita" / "impasto.desktop").is_file()
+        assert (empty.resources / "actions" / "impasto.action").is_file()
+        text = empty.configuration.read_text()  # what the importer's last question would write
+        empty.configuration.write_text(installer.switched(text, on=True))
+        painted = empty.drive("paint_once.py", running.runtime, timeout=200)
+    assert painted["paint_once"]["error"] == ""

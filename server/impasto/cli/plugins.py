@@ -1,4 +1,4 @@
-"""Put Impasto into GIMP, take it out again, or tell where it is."""
+"""Put Impasto into GIMP or Krita, take it out again, or tell where it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-SUMMARY = "put Impasto into GIMP"
-HOSTS = ("gimp",)
+SUMMARY = "put Impasto into GIMP or Krita"
+HOSTS = ("gimp", "krita")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,9 @@ def install(host: Any, profile: Path) -> str:
     target = host.target(profile)
     sandboxed = host.is_sandboxed(profile)
     installer.install(host.sources(), target, None if sandboxed else installer.daemon_command())
+    left = host.enable(profile)
     said = f"Installed in {target}; restart {host.NAME} and look under {host.MENU}."
+    said += f"\n  {left}" if left else ""
     if sandboxed:
         said += (
             "\n  This one runs in a sandbox, and cannot start the daemon. Let it see the daemon once with"
@@ -55,6 +57,7 @@ def uninstall(host: Any, profile: Path) -> str:
     from impasto import installer
 
     target = host.target(profile)
+    host.disable(profile)
     return f"{'Removed from' if installer.uninstall(target) else 'Nothing of Impasto in'} {target}."
 
 

@@ -53,6 +53,15 @@ def is_sandboxed(profile: Path) -> bool:
     return str(FLATPAK) in str(profile) or str(SNAP) in str(profile)
 
 
+def enable(profile: Path) -> str:
+    """GIMP takes what lies in its folder: nothing is left to do."""
+    return ""
+
+
+def disable(profile: Path) -> None:
+    """Nothing lies outside the plug-in's folder."""
+
+
 def hindrance(profile: Path) -> str:
     """Why GIMP does not see the plug-in of a profile, or "" when it will."""
     program = target(profile) / "impasto.py"
