@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -115,7 +117,7 @@ def test_masks_are_those_of_the_reference(weights: Any, monkeypatch: pytest.Monk
     for name, several in PROMPTS.items():
         raster = load(EXAMPLES / f"{name}.jpg")
         scene = objects.scene(raster)
-        picture = working_copy(raster, scene.width, scene.height)
+        picture = working_copy(raster, scene.width, scene.height, objects.KERNEL)
         encoded = torch.from_numpy(encoder([normalised(picture)], nothing)[0]).permute(0, 3, 1, 2)
         scale = scene.width / raster.width
         for given in several:
@@ -185,6 +187,34 @@ def test_many_prompts_at_once_are_each_answered_alone(weights: Any, otters: Rast
         alone, own = scene.model.decode(scene.encoded, points[index : index + 1], labels[:1], nothing)
         assert np.abs(alone[0] - together[index]).max() < 1e-2
         assert np.abs(own[0] - quality[index]).max() < 1e-3
+
+
+def test_torch_answers_as_openvino_does(
+    weights: Any, otters: Raster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    scene = objects.scene(otters)
+    point = np.array([[[500, 300], [0, 0]]], np.float32), np.array([[1, -1]])
+    masks, quality = scene.model.decode(scene.encoded, *point, nothing)
+    monkeypatch.setenv("IMPASTO_DEVICE", "cpu")
+    other = Sam(lambda square, check: square, weights)
+    assert "torch" in other.device
+    theirs, their_quality = other.decode(scene.encoded, *point, nothing)
+    assert np.abs(masks - theirs).max() < 1e-2
+    assert np.abs(quality - their_quality).max() < 1e-3
+
+
+def test_a_click_is_answered_without_torch(weights: Any) -> None:
+    """In a fresh process in which torch cannot be imported, as in the base installation."""
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['torch', 'torchvision', 'segment_anything']))\n"
+        "from impasto.raster import load; from impasto.regions import objects\n"
+        f"mask = objects.pick(load({str(EXAMPLES / 'oakland-zoo-otters.jpg')!r}), [(800, 450, True)])\n"
+        "print(round(float(mask.mean()), 2), mask.shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "0.15 (576, 1024)\n"
 
 
 def test_masks_are_enlarged_as_torch_does() -> None:

@@ -41,8 +41,13 @@ def resized(array: np.ndarray, width: int, height: int) -> np.ndarray:
     return pixels(scaled(image(array), width, height))
 
 
-def working_copy(raster: Raster, width: int, height: int) -> np.ndarray:
+def working_copy(raster: Raster, width: int, height: int, kernel: str = KERNEL) -> np.ndarray:
     """The picture at `width` x `height` in the working space, transparent areas filled.
+
+    Args:
+        raster: the picture.
+        width, height: in pixels.
+        kernel: of libvips: another than the default where a network learned from pictures scaled by it.
 
     Returns:
         (height, width, 3) float32, sRGB in 0..1.
@@ -51,13 +56,13 @@ def working_copy(raster: Raster, width: int, height: int) -> np.ndarray:
     if source.dtype.kind == "f":  # one NaN or infinity would spread over a whole kernel
         source = np.fmin(np.fmax(source, 0), 1)
     if raster.alpha is None or raster.alpha.min() == opaque(raster.alpha.dtype):
-        small = pixels(scaled(image(source), width, height))
+        small = pixels(scaled(image(source), width, height, kernel))
     else:
         coverage = image(raster.alpha).cast("float") / opaque(raster.alpha.dtype)
         premultiplied = image(source).cast("float") * (coverage / opaque(source.dtype))
         small = fill(
-            pixels(scaled(premultiplied, width, height)),
-            pixels(scaled(coverage, width, height)).clip(0, 1),
+            pixels(scaled(premultiplied, width, height, kernel)),
+            pixels(scaled(coverage, width, height, kernel)).clip(0, 1),
         )
     return raster.replace(pixels=small, alpha=None).to_srgb()
 

@@ -29,6 +29,9 @@ Box = tuple[float, float, float, float]
 
 SCENES_KEPT = 4
 
+KERNEL = "linear"
+"""What SAM's training scaled its pictures by."""
+
 
 def nothing() -> None:
     """A `Check` that never stops."""
@@ -43,7 +46,7 @@ class Scene:
         self.width, self.height = (
             max(1, round(side * SIDE / max(self.picture_size))) for side in self.picture_size
         )
-        self.encoded = model.encode(working_copy(raster, self.width, self.height), check)
+        self.encoded = model.encode(working_copy(raster, self.width, self.height, KERNEL), check)
         self._segments: Segments | None = None
         self._subject: np.ndarray | None = None
 
