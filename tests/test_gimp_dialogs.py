@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageStat
+from PIL import Image, ImageChops, ImageStat
 
 import daemons
 from chroot import SCREEN, guest
@@ -44,6 +44,17 @@ class Desk:
         except AssertionError:
             self.shot("trouble")
             raise AssertionError(self.output) from None
+
+    def look(self) -> dict[str, Any]:
+        """What layers there are."""
+        self._give({"picture": str(PICTURE)})
+        return self.report()
+
+    def undo(self) -> None:
+        """One step back, as the user does it: in the window of the image."""
+        self.screen.click(600, 8)
+        self.screen.key("ctrl+z")
+        time.sleep(1)
 
     def quit(self) -> None:
         self._give({})
@@ -130,22 +141,58 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
                 process.wait()
 
 
+def lively(picture: Image.Image, box: tuple[int, int, int, int]) -> bool:
+    """Whether there is a picture in a box, instead of one colour."""
+    return min(ImageStat.Stat(picture.crop(box)).stddev) > 15
+
+
+def differ(one: Image.Image, other: Image.Image, box: tuple[int, int, int, int]) -> float:
+    """How much two pictures differ in a box, in 0..255."""
+    change = ImageChops.difference(one.crop(box), other.crop(box))
+    return sum(ImageStat.Stat(change).mean) / 3
+
+
+PREVIEW = (30, 30, 500, 290)
+"""Where the dialog of Stylize shows the layer."""
+
+
 def test_stylize(desk: Desk) -> None:
-    window = desk.open("impasto-stylize", "Stylize with Impasto")
-    before = desk.settled("stylize", window)
-    left = before.crop((20, 60, 20 + 420, 60 + 200))
-    assert min(ImageStat.Stat(left).stddev) > 15, "the preview is empty"
-    desk.screen.key("Return")
+    x, y, width, height = window = desk.open("impasto-stylize", "Stylize with Impasto")
+    wave = desk.settled("stylize", window)
+    assert lively(wave, PREVIEW), "the preview is empty"
+    desk.screen.click(x + 733, y + 42)
+    desk.screen.type("munch")
+    found = desk.settled("stylize-search", window)
+    assert not lively(found, (640, 80, 930, 440)), "there is but one Munch"
+    desk.screen.click(x + 571, y + 115)
+    scream = desk.settled("stylize-found", window)
+    assert differ(wave, scream, PREVIEW) > 8, "the preview is the same for another style"
+    desk.screen.click(x + 588, y + 530)
+    blend = desk.settled("stylize-blend", desk.screen.window("Stylize with Impasto"))
+    assert differ(scream, blend, PREVIEW) > 2, "blending changes nothing"
+    desk.screen.click(x + 38, y + 315)
+    original = desk.settled("stylize-original", window)
+    assert differ(blend, original, PREVIEW) > 8, "the original is not shown"
+    desk.screen.click(x + 38, y + 315)
+    _x, _y, width, height = desk.screen.window("Stylize with Impasto")
+    desk.screen.click(x + width - 70, y + height - 45)
     report = desk.report()
     assert report["status"] == "success", report
     assert report["layers"][0][0] == "Impasto"
+    assert report["layers"][0][1][0].startswith("scream + "), report
+    desk.undo()
+    assert desk.look()["layers"] == report["layers"][1:], "not one step"
 
 
 def test_regions(desk: Desk) -> None:
-    x, y, width, height = desk.open("impasto-stylize-regions", "Stylize regions with Impasto")
-    desk.settled("regions", (x, y, width, height))
+    title = "Stylize regions with Impasto"
+    x, y, _, _ = window = desk.open("impasto-stylize-regions", title, select=[400, 150, 700, 500])
+    desk.settled("regions", window)
+    desk.screen.click(x + 795, y + 250)
+    desk.settled("regions-subjects", window)
+    desk.screen.key("Escape")
     desk.screen.click(x + 250, y + 200)
-    desk.settled("regions-clicked", (x, y, width, height))
+    desk.settled("regions-clicked", window)
     desk.screen.key("Escape")
     report = desk.report()
     assert report["status"] == "cancel", report

@@ -1,7 +1,7 @@
 """Runs inside GIMP with a screen: does what the files `1.task`, `2.task`… in TASKS say, and reports.
 
-A task names a `picture` to open, a `procedure` to call with its dialog, and perhaps a rectangle to
-`select` before, and `again`, the result's layer to call the procedure on.
+A task names a `picture` to open, a `procedure` to call with its dialog (without one, it only looks),
+and perhaps a rectangle to `select` before, and `again`, the result's layer to call the procedure on.
 """
 
 import json
@@ -31,6 +31,8 @@ def perform(task, images):
         file = Gio.File.new_for_path(task["picture"])
         image = images[task["picture"]] = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
         Gimp.Display.new(image)
+    if "procedure" not in task:
+        return {"status": "success", "layers": names(image)}
     if task.get("select"):
         image.select_rectangle(Gimp.ChannelOps.REPLACE, *task["select"])
     else:
