@@ -117,9 +117,7 @@ class StylizeDialog:
         for engine in self._shelf.catalogue.get("engines", []):
             text = engine_titles().get(engine["name"], engine["name"])
             if not engine.get("ready", True):
-                text = _("{engine} (needs “{command}”)").format(
-                    engine=text, command=engine.get("command", "")
-                )
+                text = _("{engine} (not installed)").format(engine=text)
             self._engine.append(engine["name"], text)
         if not self._engine.set_active_id(chosen):
             self._engine.append(chosen, chosen)
