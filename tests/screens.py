@@ -56,6 +56,10 @@ class Screen:
             found = self.ask("xdotool", "search", "--onlyvisible", "--name", title).split()
             if found:
                 said = self.ask("xdotool", "getwindowgeometry", "--shell", found[-1])
+                # What this says of the place counts the window's frame twice; the mouse tells it right.
+                said += self.ask(
+                    "xdotool", "mousemove", "-w", found[-1], "0", "0", "getmouselocation", "--shell"
+                )
                 values = dict(re.findall(r"^(X|Y|WIDTH|HEIGHT)=(-?\d+)$", said, re.M))
                 if len(values) == 4:
                     return tuple(int(values[key]) for key in ("X", "Y", "WIDTH", "HEIGHT"))  # pyright: ignore

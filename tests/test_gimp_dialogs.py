@@ -40,7 +40,7 @@ class Desk:
         """Call a procedure; where its window is."""
         self._give({"procedure": procedure, "picture": str(PICTURE), **more})
         try:
-            return self.screen.window(title, 60)
+            return self.screen.window(title, 150)
         except AssertionError:
             self.shot("trouble")
             raise AssertionError(self.output) from None
@@ -50,11 +50,18 @@ class Desk:
         self._give({"picture": str(PICTURE)})
         return self.report()
 
-    def undo(self) -> None:
-        """One step back, as the user does it: in the window of the image."""
-        self.screen.click(600, 8)
-        self.screen.key("ctrl+z")
+    def undone(self) -> list[Any]:
+        """The layers after one step back, as the user takes it: in the window of the image."""
+        before = self.look()["layers"]
+        self.screen.click(60, 32)
         time.sleep(1)
+        self.shot("undo-menu")
+        self.screen.key("Down", "Return")
+        deadline = time.monotonic() + 20
+        while (after := self.look()["layers"]) == before and time.monotonic() < deadline:
+            time.sleep(0.3)
+        self.shot("undone")
+        return after
 
     def quit(self) -> None:
         self._give({})
@@ -180,8 +187,7 @@ def test_stylize(desk: Desk) -> None:
     assert report["status"] == "success", report
     assert report["layers"][0][0] == "Impasto"
     assert report["layers"][0][1][0].startswith("scream + "), report
-    desk.undo()
-    assert desk.look()["layers"] == report["layers"][1:], "not one step"
+    assert desk.undone() == report["layers"][1:], "not one step"
 
 
 def test_regions(desk: Desk) -> None:

@@ -90,3 +90,17 @@ def test_what_is_no_catalogue_is_refused() -> None:
     assert catalogues.parse('# x\nmsgid "a"\nmsgstr ""\n"b\\n"\n"c"\n\nmsgid "d"\nmsgstr ""\n') == {
         "a": "b\nc"
     }
+
+
+def test_the_manual_of_gimp_quotes_what_is_said() -> None:
+    """Each sentence of the table of bad situations is one that a text of the program can become."""
+    manual = (plugin_sources("gimp") / "README.md").read_text("utf-8")
+    table = manual.split("## When it does not work")[1].split("\n\n")
+    rows = [
+        line.split("|")[2].strip() for part in table for line in part.splitlines() if line.startswith("| ")
+    ]
+    sentences = [row for row in rows if row not in ("what it says", "---")]
+    assert len(sentences) >= 10
+    known = [re.sub(r"\\\{.*?\\\}", ".+", re.escape(text)) for text in texts()]
+    for sentence in sentences:
+        assert any(re.fullmatch(form, sentence) for form in known if form != ".+"), sentence

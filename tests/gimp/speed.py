@@ -19,12 +19,14 @@ def speed():
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(picture))
     layer = image.get_layers()[0]
     layers, _results = plug_in()
+    import copies
     import painter
     from client import looks
 
     source = layers.read(image, layer)
     look = looks.Package({}).look({"style": STYLE})
-    found = {"layer": [], "daemon": [], "command": []}
+    found = {"layer": [], "daemon": [], "command": [], "preview": [], "draft": []}
+    small = copies.small_copy(image, layer, 480, 400)
     for turn in range(TURNS + 1):
         began = time.monotonic()
         assert call(image, layer, style=STYLE) == ("success", "")
@@ -33,6 +35,12 @@ def speed():
         began = time.monotonic()
         painter.paint(looks.job(look), source, lambda *_: None, [])
         daemon_seconds = time.monotonic() - began
+        for key, scale in (("preview", 1.0), ("draft", 2.0)):  # what the dialog of Stylize does
+            began = time.monotonic()
+            own = looks.job(look | {"scale": scale})
+            with painter.open_client() as client:
+                client.run(own, small.meta(), small.data, None, None, "interactive")
+            found[key].append(time.monotonic() - began)
         asked = Path(os.environ["TURNS"], f"{turn}.turn")
         asked.touch()
         answer = asked.with_suffix(".seconds")

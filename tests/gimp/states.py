@@ -259,6 +259,14 @@ def cancelled():
     status, _text = call(image, layer, style="scream", scale=0.25)
     thread.join()
     assert status != "success", status
+    plug_in()
+    from client import connect
+
+    with connect(start=False) as client:
+        deadline = time.monotonic() + 2  # the daemon notices a dead client's job within half a second
+        while client.status()["queue"]["running"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not client.status()["queue"]["running"], client.status()["queue"]
     assert image.get_layers() == [layer]
     image.delete()
 
