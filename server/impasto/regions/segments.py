@@ -5,6 +5,7 @@ Section 7.3 and appendix B of Kirillov et al. 2023, "Segment Anything".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +13,13 @@ import numpy as np
 from impasto.errors import JobError
 from impasto.regions.mask_decoder import INSIDE, MASK_SIDE, NO_POINT
 from impasto.regions.sam import SIDE, Sam, enlarged
+from impasto.regions.shapes import grown
 from impasto.runtime import Check
 
 POINTS = 24
 """Points of the grid along the longer side of the picture."""
 
-BATCH = 16
+BATCH = 8
 """Points that are asked at once; each needs 30 MB."""
 
 QUALITY = 0.88
@@ -34,8 +36,8 @@ SAME = 0.7
 SMALLEST = 24
 """Pixels of a mask that must be left when smaller ones lie over it."""
 
-SEAM = -6.0
-"""Least logit of the nearest object where objects leave a seam between them."""
+SEAM = 6
+"""Pixels by which objects grow where there are none, so that neighbours touch."""
 
 SHARPNESS = 3.0
 """SAM is trained for the sign of its logits; this factor makes an object's inside whole."""
@@ -81,25 +83,25 @@ def find(model: Sam, encoded: np.ndarray, height: int, width: int, check: Check)
     rows, columns = (max(1, round(side * MASK_SIDE / SIDE)) for side in (height, width))
     found: list[np.ndarray] = []
     quality: list[float] = []
-    points = grid(height, width)
-    for start in range(0, len(points), BATCH):
-        batch = points[start : start + BATCH]
-        masks, predicted = ask(model, encoded, batch, check)
-        for mask, own in zip(masks, predicted, strict=True):
-            inside = mask[:rows, :columns]
-            if own > QUALITY and stability(inside) >= STABILITY:
-                found.append(mask.astype(np.float16))
-                quality.append(own)
+    for mask, own in answers(model, encoded, grid(height, width), check):
+        if own > QUALITY and stability(mask[:rows, :columns]) >= STABILITY:
+            found.append(mask.astype(np.float16))
+            quality.append(own)
     kept = distinct([box(mask[:rows, :columns] > 0) for mask in found], quality)
     return ordered([found[index] for index in kept], height, width)
 
 
-def ask(model: Sam, encoded: np.ndarray, points: np.ndarray, check: Check) -> tuple[np.ndarray, np.ndarray]:
-    """The part, the object and the whole at each of (B, 2) points: 3 B logits and qualities."""
-    padded = np.stack([points, np.zeros_like(points)], 1)
-    labels = np.tile([INSIDE, NO_POINT], (len(points), 1))
-    masks, quality = model.decode(encoded, padded, labels, check)
-    return masks[:, 1:].reshape(-1, MASK_SIDE, MASK_SIDE), quality[:, 1:].reshape(-1)
+def answers(
+    model: Sam, encoded: np.ndarray, points: np.ndarray, check: Check
+) -> Iterator[tuple[np.ndarray, float]]:
+    """The part, the object and the whole at each of (n, 2) points: one mask at a time, and its quality."""
+    for start in range(0, len(points), BATCH):
+        batch = points[start : start + BATCH]
+        padded = np.stack([batch, np.zeros_like(batch)], 1)
+        labels = np.tile([INSIDE, NO_POINT], (len(batch), 1))
+        masks, quality = model.decode(encoded, padded, labels, check)
+        for mask, own in zip(masks[:, 1:].reshape(-1, *masks.shape[2:]), quality[:, 1:].ravel(), strict=True):
+            yield mask, float(own)
 
 
 def grid(height: int, width: int, points: int = POINTS) -> np.ndarray:
@@ -143,16 +145,14 @@ def distinct(boxes: list[tuple[int, int, int, int]], quality: list[float]) -> li
 
 def ordered(found: list[np.ndarray], height: int, width: int) -> Segments:
     """Number masks by area and then by position, and lay the smaller over the larger."""
-    masks = [enlarged(logits.astype(np.float32), height, width) for logits in found]
-    areas = [np.count_nonzero(mask > 0) for mask in masks]
-    order = sorted(range(len(found)), key=lambda index: (-areas[index], int((masks[index] > 0).argmax())))
-    labels, nearest = np.zeros((height, width), np.uint16), np.zeros((height, width), np.uint16)
-    closest = np.full((height, width), SEAM, np.float32)
+    masks = [enlarged(logits.astype(np.float32), height, width) > 0 for logits in found]
+    areas = [np.count_nonzero(mask) for mask in masks]
+    order = sorted(range(len(found)), key=lambda index: (-areas[index], int(masks[index].argmax())))
+    labels = np.zeros((height, width), np.uint16)
     for number, index in enumerate(order, start=1):
-        labels[masks[index] > 0] = number
-        nearest[masks[index] > closest] = number
-        np.maximum(closest, masks[index], out=closest)
-    labels = np.where(labels > 0, labels, nearest)
+        labels[masks[index]] = number
+    for _ in range(SEAM):
+        labels = np.where(labels == 0, grown(labels, 1), labels)
     # A mask that is covered by smaller ones would be a number for nothing.
     visible = np.bincount(labels.ravel(), minlength=len(order) + 1)
     kept = [number for number in range(1, len(order) + 1) if visible[number] >= SMALLEST]

@@ -11,7 +11,7 @@ import numpy as np
 
 from impasto.regions.mask_decoder import MASK_SIDE
 from impasto.regions.sam import SIDE, Sam
-from impasto.regions.segments import QUALITY, STABILITY, ask, grid, stability
+from impasto.regions.segments import QUALITY, STABILITY, answers, grid, stability
 from impasto.runtime import Check
 
 MIDDLE = 0.7
@@ -38,16 +38,12 @@ def find(model: Sam, encoded: np.ndarray, height: int, width: int, check: Check)
     """
     size = np.array([width, height], np.float32)
     points = (grid(height, width, 8) - size / 2) * MIDDLE + size / 2
-    masks, quality = ask(model, encoded, points, check)
     rows, columns = (max(1, round(side * MASK_SIDE / SIDE)) for side in (height, width))
-    inside = masks[:, :rows, :columns]
-    around = [mask for mask, own in zip(masks, quality, strict=True) if surrounds(mask[:rows, :columns], own)]
+    found = list(answers(model, encoded, points, check))
+    around = [mask for mask, quality in found if surrounds(mask[:rows, :columns], quality)]
     if around:
-        rest = -np.max(around, axis=0)
-        masks, quality = np.concatenate([masks, rest[None]]), np.append(quality, LEFT_OVER)
-    inside = masks[:, :rows, :columns]
-    scores = [score(mask, own) for mask, own in zip(inside, quality, strict=True)]
-    return masks[int(np.argmax(scores))]
+        found.append((-np.max(around, axis=0), LEFT_OVER))
+    return max(found, key=lambda answer: score(answer[0][:rows, :columns], answer[1]))[0]
 
 
 def surrounds(logits: np.ndarray, quality: float) -> bool:
