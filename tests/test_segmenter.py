@@ -1,0 +1,112 @@
+"""Classes and the subject, on the example photographs; one network on both executors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from impasto.raster import Raster, load
+from impasto.regions import classes, segmenter
+from impasto.runtime import Weights, executor
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def photographs() -> dict[str, Raster]:
+    return {path.stem: load(path) for path in EXAMPLES.glob("*.jpg")}
+
+
+def share(mask: np.ndarray, left: float, top: float, right: float, bottom: float) -> float:
+    """Mean of a mask over a part of the picture, given in 0..1."""
+    height, width = mask.shape
+    rows = slice(int(top * height), max(int(top * height) + 1, int(bottom * height)))
+    return float(mask[rows, int(left * width) : max(int(left * width) + 1, int(right * width))].mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "place"),
+    [
+        ("roman-colosseum", "sky", (0.75, 0.1, 1, 0.9)),
+        ("lake-sherburne", "sky", (0, 0, 1, 0.15)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_examples_show_what_they_show(
+    photographs: dict[str, Raster], name: str, wanted: str, place: tuple[float, float, float, float]
+) -> None:
+    found = {label: share(classes.mask(photographs[name], label), *place) for label in segmenter.CLASSES}
+    assert max(found, key=found.__getitem__) == wanted
+    assert found[wanted] > 0.7
+
+
+def test_chances_are_chances(photographs: dict[str, Raster]) -> None:
+    shares = classes.chances(photographs["oakland-zoo-otters"])
+    assert shares.dtype == np.float32
+    assert shares.shape[2] == len(segmenter.CLASSES)
+    np.testing.assert_allclose(shares.sum(2), 1, atol=1e-5)
+
+
+def test_a_picture_is_looked_at_once(photographs: dict[str, Raster], monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = photographs["lake-sherburne"]
+    first = classes.mask(picture, "sky")
+    monkeypatch.setattr(classes, "_network", lambda: pytest.fail("looked again"))
+    copy = picture.replace(pixels=picture.pixels.copy())
+    np.testing.assert_array_equal(classes.mask(copy, "sky"), first)
+
+
+def test_few_pictures_are_remembered() -> None:
+    for shade in range(classes.SCENES_KEPT + 3):
+        classes.chances(Raster(np.full((40, 60, 3), shade * 9, np.uint8)))
+    assert len(classes._scenes) == classes.SCENES_KEPT
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4000), (3000, 2)], ids=str)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32], ids=lambda dtype: dtype.__name__)
+def test_pictures_of_any_size_are_answered(size: tuple[int, int], dtype: type) -> None:
+    mask = classes.subject(Raster(np.ones((*size, 1), dtype)))
+    assert np.isfinite(mask).all()
+    assert 0 <= mask.min() <= mask.max() <= 1
+
+
+def test_the_subject_of_the_colosseum_is_the_building(photographs: dict[str, Raster]) -> None:
+    subject = classes.subject(photographs["roman-colosseum"])
+    assert share(subject, 0.05, 0.55, 0.5, 0.95) > 0.8
+    assert share(subject, 0.75, 0.1, 1, 0.9) < 0.1
+
+
+def test_of_several_parts_the_ones_that_weigh_most_are_kept() -> None:
+    inside = np.zeros((20, 30), bool)
+    inside[8:14, 10:18] = inside[0:2, 28:30] = True
+    kept = classes.main_parts(inside, np.ones((20, 30), np.float32))
+    assert kept[8:14, 10:18].all()
+    assert not kept[0:2, 28:30].any()
+
+
+def random_weights() -> Weights:
+    rng = np.random.default_rng(0)
+    weights: dict[str, np.ndarray] = {}
+    for name, (out, channels, kernel) in segmenter.convolutions().items():
+        scale = (1 / (channels * kernel**2)) ** 0.5
+        weights[f"{name}.weight"] = rng.normal(0, scale, (out, channels, kernel, kernel)).astype(np.float32)
+        weights[f"{name}.bias"] = rng.normal(0, 0.1, out).astype(np.float32)
+    return weights
+
+
+def test_both_executors_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    picture = np.random.default_rng(1).random((64, 96, 3), np.float32)
+    results = []
+    for device in ("openvino", "cpu"):
+        monkeypatch.setenv("IMPASTO_DEVICE", device)
+        network = executor(segmenter.forward, random_weights(), (3,), ())
+        results.append(network([picture], [], lambda: None))
+    spread = results[1].std()
+    assert results[0].shape == (16, 24, len(segmenter.CLASSES))
+    assert np.abs(results[0] - results[1]).max() < 0.15 * spread  # bfloat16, maybe on one of them
+
+
+def test_the_weights_are_small() -> None:
+    assert classes.WEIGHTS.stat().st_size < 3_000_000
