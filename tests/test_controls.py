@@ -60,20 +60,18 @@ def test_ssim_knows_equal_from_other() -> None:
     assert abs(ssim(x, y)) < 0.2
 
 
-@pytest.mark.parametrize("width", [914, 1320, 1600])
-def test_a_preview_looks_like_its_picture(photo: np.ndarray, width: int) -> None:
-    # At 914 x 900 the working sizes of preview and pictures differ by a pixel, at the others they do not.
+@pytest.mark.parametrize(("width", "style"), [(914, "great-wave"), (914, "kiss"), (1320, "kiss")])
+def test_a_preview_looks_like_its_picture(photo: np.ndarray, width: int, style: str) -> None:
+    # At 914 x 900 the working sizes of preview and pictures differ by a pixel, at 1320 x 900 they do not.
     part = photo[:, :width]
     small = at_width(part, 512)
     sizes = {work_size(w, round(900 * w / width), 1.0) for w in (512, 1024, 2048, 4096)}
     assert (len(sizes) > 1) == (width == 914)
-    for style in ("great-wave", "kiss"):
-        preview = painted(small, style=style)
-        alike = []
-        for large in (1024, 2048, 4096):
-            result = painted(at_width(part, large), style=style)
-            alike.append(ssim(resized(result, small.width, small.height).clip(0, 1), preview))
-        assert np.mean(alike) >= 0.9
+    preview, alike = painted(small, style=style), []
+    for large in (1024, 2048, 4096):
+        result = painted(at_width(part, large), style=style)
+        alike.append(ssim(resized(result, small.width, small.height).clip(0, 1), preview))
+    assert np.mean(alike) >= 0.9
 
 
 def test_kept_colours_are_those_of_the_photograph(photo: np.ndarray) -> None:

@@ -55,6 +55,11 @@ def test_a_style_picture_of_any_size(height: int, width: int) -> None:
     assert result.std() > 1
 
 
+def test_a_huge_style_picture() -> None:
+    small = random_picture(80, 80)
+    assert painted(png(small.repeat(100, 0).repeat(100, 1))).shape == (60, 80, 3)
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 3000))
 def test_the_code_of_any_picture_is_finite(height: int, width: int) -> None:
