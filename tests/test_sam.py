@@ -140,7 +140,7 @@ def test_masks_are_those_of_the_reference(weights: Any, monkeypatch: pytest.Monk
     assert {key: value for key, value in overlaps.items() if value < 0.99} == {}
 
 
-def test_the_official_models_answer_as_their_own_predictor(weights: Any) -> None:
+def test_the_official_models_answer_as_their_own_predictor() -> None:
     """The base model with random weights, through the package's predictor and through ours."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
     package = pytest.importorskip("segment_anything", reason="segment-anything is not installed")
@@ -339,9 +339,7 @@ def test_a_stop_is_heard_and_the_next_picture_is_right(otters: Raster) -> None:
     assert np.array_equal(objects.pick(otters, point), before)
 
 
-def test_a_missing_model_names_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Any
-) -> None:
+def test_a_missing_model_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raster = Raster(np.zeros((4, 4, 3), np.uint8))
     sam.cache_clear()
     with monkeypatch.context() as patch:

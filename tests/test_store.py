@@ -360,8 +360,8 @@ def test_at_a_terminal_a_missing_model_is_offered(
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     assert main(["models", "verify", NAME]) == (0 if answer == "y\n" else 4)
     assert store.verify(NAME) == (answer == "y\n")
-    assert f"impasto models pull {NAME}" in asked.getvalue()
-    assert "Fetch it now?" in asked.getvalue()
+    assert "Fetch it now (3 MB)?" in asked.getvalue()
+    assert (f"impasto models pull {NAME}" in asked.getvalue()) == (answer != "y\n")
 
 
 def test_without_a_terminal_nothing_is_asked_nor_fetched(

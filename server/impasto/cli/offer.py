@@ -23,13 +23,14 @@ def accepted(error: ModelMissing) -> bool:
     found = COMMAND.search(str(error))
     if found is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    sys.stderr.write(f"impasto: {error}\nFetch it now? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        return False
     from impasto.cli.progress import shown_progress
     from impasto.models import store
 
+    size = f"{store.find(found[1]).size / 1e6:.0f} MB"
+    sys.stderr.write(f"impasto: The model “{found[1]}” is needed. Fetch it now ({size})? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        return False
     with shown_progress(found[1], True) as progress:
         store.pull(found[1], progress)
     return True
