@@ -20,7 +20,7 @@ from impasto.errors import JobError, did_you_mean
 VERSION = 1
 FORMATS = ("jpeg", "png", "tiff", "webp", "avif")
 ENGINES = ("auto", "gallery", "adain", "optimise")
-DELIVERIES = ("", "layers", "masks")
+DELIVERIES = ("", "layers", "masks", "segments")
 NO_STYLE = "none"
 """As the style of a region: it stays as it is."""
 
@@ -201,7 +201,8 @@ class Output:
         name: pattern of the file name, without ending; {stem} and {style} are filled in.
         variants: "all" paints each variant of a job, "one" a picture's own, always the same.
         deliver: "" for the painted picture; of bare pixels also "layers", each region for itself,
-            or "masks", what the regions select, with nothing painted; see `backends.delivery`.
+            "masks", what the regions select, with nothing painted, or "segments", a map of all
+            objects; see `backends.delivery`.
     """
 
     format: str | None = None

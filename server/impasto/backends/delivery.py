@@ -6,6 +6,8 @@ The data holds everything one after the other; `meta["layers"]` says what is whe
   the picture, `offset` and `size` of its pixels in the data, in the layout of the picture itself, and
   for a region `mask`: `offset`, `size` and `dtype` of its mask, as large as the layer.
 - Of "masks": `region`, `x`, `y`, `width`, `height`, `offset`, `size`, `dtype`; as large as the picture.
+- Of "segments": as "masks", once: "uint16", at each pixel the number of its object, 0 for none;
+  `meta["segments"]` lists each `id` with its `area` in pixels and its `box`: left, top, right, bottom.
 
 Masks are "uint8" for a picture of 8 bits a channel, else "uint16".
 """
@@ -22,7 +24,8 @@ from impasto.job import Job
 from impasto.paint import Painting, layers
 from impasto.paint.layers import cut
 from impasto.raster import Raster, to_pixels
-from impasto.regions import Selection
+from impasto.raster.sampling import image, pixels, scaled
+from impasto.regions import Selection, objects
 from impasto.regions.shapes import Values
 from impasto.styles.sources import Attachment
 
@@ -73,14 +76,38 @@ def deliver_layers(
 
 def deliver_masks(source: Raster, job: Job, progress: Progress, attachments: Sequence[Attachment]) -> Parcel:
     """What the regions select, with nothing painted. Errors as of `regions.Selection`."""
-    selection, bundle, entries = Selection(source, attachments), _Bundle(), []
+    bundle, entries = _Bundle(), []
+
+    def check() -> None:
+        progress(0.9 * len(entries) / len(job.regions), "selecting")
+
+    selection = Selection(source, attachments, check)
     for number, region in enumerate(job.regions):
-        progress(0.9 * number / len(job.regions), "selecting")
+        check()
         place = bundle.add_mask(selection.region(region), source.pixels.itemsize)
         entries.append(
             {"region": number, "x": 0, "y": 0, "width": source.width, "height": source.height} | place
         )
     return Parcel(b"".join(bundle.pieces), {"kind": "pixels", "layers": entries})
+
+
+def deliver_segments(source: Raster, progress: Progress) -> Parcel:
+    """A map of the objects in the picture.
+
+    Raises:
+        ModelMissing: Segment Anything is not installed.
+    """
+    progress(0.1, "selecting")
+    labels = objects.everything(source, lambda: progress(0.1, "selecting")).labels
+    labels = pixels(scaled(image(labels), source.width, source.height, "nearest"))[..., 0]
+    segments: list[dict[str, Any]] = []
+    for number in range(1, int(labels.max()) + 1):
+        rows, columns = np.nonzero(labels == number)
+        if len(rows):  # a small one may lie under others
+            box = [int(n) for n in (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)]
+            segments.append({"id": number, "area": len(rows), "box": box})
+    entry = {"region": 0} | _whole(source) | {"offset": 0, "size": labels.nbytes, "dtype": "uint16"}
+    return Parcel(labels.tobytes(), {"kind": "pixels", "layers": [entry], "segments": segments})
 
 
 def _whole(source: Raster) -> dict[str, int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from impasto import __version__, raster
 from impasto.backends import Parcel, Progress
-from impasto.backends.delivery import deliver_layers, deliver_masks
+from impasto.backends.delivery import deliver_layers, deliver_masks, deliver_segments
 from impasto.backends.turns import TURNS
 from impasto.engines import engine
 from impasto.errors import UnreadablePicture
@@ -49,9 +49,12 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
     attached = [attachment(part) for part in parcel.attachments]
     output = job.output
     with TURNS.turn(lambda: progress(0.0, "waiting")):
-        if output.deliver == "masks":
-            masks = deliver_masks(source, job, progress, attached)
-            return Parcel(masks.data, masks.meta | {"report": {"notes": list(source.notes)}})
+        if output.deliver in ("masks", "segments"):
+            if output.deliver == "masks":
+                selected = deliver_masks(source, job, progress, attached)
+            else:
+                selected = deliver_segments(source, progress)
+            return Parcel(selected.data, selected.meta | {"report": {"notes": list(source.notes)}})
         if output.deliver == "layers":
             layers, painting = deliver_layers(source, job, progress, attached)
         else:

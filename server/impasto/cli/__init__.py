@@ -14,6 +14,7 @@ from impasto.errors import Cancelled, ImpastoError, ModelMissing, did_you_mean
 
 COMMANDS = {
     "stylize": "paint pictures",
+    "segment": "select a part of a picture and write its mask",
     "watch": "paint what is dropped into folders",
     "styles": "list the styles of the gallery",
     "engines": "list the techniques, and what each needs",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.backends import Backend, Parcel, Progress, enclose
+from impasto.cli.backend import open_backend
 from impasto.cli.options import add_job_options, with_options
 from impasto.cli.progress import shown_progress
 from impasto.errors import (
@@ -146,19 +147,6 @@ def paint_one(errand: Errand, job: Job, backend: Backend, progress: Progress) ->
     return {"input": name, "output": str(target)} | result.meta["report"] | total
 
 
-def open_backend(args: argparse.Namespace) -> Backend:
-    """The daemon when one runs, else this process."""
-    if not args.no_daemon:
-        from impasto.backends.daemon import running_daemon
-
-        backend = running_daemon()
-        if backend is not None:
-            return backend
-    from impasto.backends.local import LocalBackend
-
-    return LocalBackend()
-
-
 def results(
     work: list[Errand], job: Job, backend: Backend, show: bool
 ) -> Iterator[dict[str, Any] | tuple[Errand, ImpastoError]]:
@@ -179,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json and to_stdout:
         raise UsageError("--json and a picture cannot both go to stdout; name a file with -o.")
     show = not args.json and sys.stderr.isatty()
-    backend = open_backend(args)
+    backend = open_backend(args.no_daemon)
     failures: list[ImpastoError] = []
     try:
         for result in results(work, job, backend, show):

@@ -7,12 +7,14 @@ from typing import Any
 from impasto import __version__
 from impasto.engines.readiness import readiness
 from impasto.models import gallery
+from impasto.selector import CLASSES, WHOLES
 from impasto.styles import saved
 
 
 def catalogue() -> dict[str, Any]:
     """JSON values: `version`; `styles`, each with `name`, `title`, `artist`, `year`, `technique` and
-    `kind` ("gallery" or "saved"); `engines`, see `impasto.engines.readiness`."""
+    `kind` ("gallery" or "saved"); `engines`, see `impasto.engines.readiness`; `classes`, the
+    names that a region can select by."""
     styles = [
         {
             "name": style.name,
@@ -30,6 +32,7 @@ def catalogue() -> dict[str, Any]:
         "version": __version__,
         "styles": [*styles, *(blank | style for style in kept)],
         "engines": readiness(),
+        "classes": [*WHOLES, *CLASSES],
     }
 
 

@@ -80,11 +80,15 @@ class Studio:
             hidden: whether to paint what later regions cover entirely, too.
         """
         raster, regions = self.raster, self.regions
-        selection = Selection(raster, self.attachments)
         masks: list[Mask | None] = []
         free: Values | None = None
-        for number, region in enumerate(regions):
-            self.progress(0.02 + 0.08 * number / len(regions), "selecting")
+
+        def check() -> None:
+            self.progress(0.02 + 0.08 * len(masks) / len(regions), "selecting")
+
+        selection = Selection(raster, self.attachments, check)
+        for region in regions:
+            check()
             masks.append(cropped(selection.region(region)))
         visible = [mask is not None for mask in masks]
         if regions:

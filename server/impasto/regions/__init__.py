@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
-from impasto.errors import JobError
+import numpy as np
+
+from impasto.errors import JobError, ModelMissing
 from impasto.job import Region
 from impasto.raster import Raster
-from impasto.regions import painted, tones
+from impasto.raster.picture import quantise
+from impasto.regions import classes, edges, objects, painted, tones
 from impasto.regions.shapes import FULL, Values, feathered, grown, joined
+from impasto.runtime import Check
 from impasto.selector import (
     Box,
     Changed,
@@ -33,13 +38,16 @@ MASKS_KEPT = 6
 class Selection:
     """What is selected in one picture."""
 
-    def __init__(self, raster: Raster, attachments: Sequence[Attachment] = ()) -> None:
+    def __init__(
+        self, raster: Raster, attachments: Sequence[Attachment] = (), check: Check = lambda: None
+    ) -> None:
         """
         Args:
             raster: the picture.
             attachments: that came along with the job: selectors refer to the masks among them.
+            check: called while a network looks at the picture; raises to stop.
         """
-        self.raster, self.attachments = raster, attachments
+        self.raster, self.attachments, self.check = raster, attachments, check
         self._found: dict[Selector, Values] = {}
 
     def region(self, region: Region) -> Values:
@@ -79,7 +87,7 @@ class Selection:
             case Named("background"):
                 return FULL - self.mask(Named("subject"))
             case Named() | Points() | Box() | Segment():
-                raise JobError(f"“{selector}” cannot be selected yet; paint a mask instead.")
+                return self._seen(selector)
 
     def _painted(self, ref: str) -> Values:
         number = ref.removeprefix(ATTACHMENT)
@@ -89,3 +97,31 @@ class Selection:
         if attached.raster is None:
             raise JobError(f"“{attached.name}” is no mask; a mask is a picture.")
         return painted.coverage(attached.raster(), self.raster.width, self.raster.height, attached.name)
+
+    def _seen(self, selector: Named | Points | Box | Segment) -> Values:
+        """What a network finds, brought to the picture's own edges."""
+        raster, check = self.raster, self.check
+        match selector:
+            case Named("subject"):
+                coarse = subject(raster, check)
+            case Named(name):
+                coarse = classes.mask(raster, name, check)
+            case Segment(number):
+                coarse = objects.segment(raster, number, check)
+            case Box(corners):
+                coarse = objects.pick(raster, (), corners, check)
+            case Points(points):
+                coarse = objects.pick(raster, points, None, check)
+        return quantise(self.refiner.refine(coarse), np.uint16)
+
+    @cached_property
+    def refiner(self) -> edges.Refiner:
+        return edges.Refiner(self.raster)
+
+
+def subject(raster: Raster, check: Check) -> np.ndarray:
+    """What a picture is of: (h, w) float32 in 0..1. Without Segment Anything, by the classes."""
+    try:
+        return objects.subject(raster, check)
+    except ModelMissing:
+        return classes.subject(raster, check)
