@@ -82,3 +82,9 @@ CASES = {
     f"large {model} {depth}": large_case(model, depth)
     for model, depth in (("RGBA", "U8"), ("RGBA", "U16"), ("CMYKA", "U8"))
 }
+
+
+def drive():
+    from common import report_of
+
+    return (yield from report_of(CASES))

@@ -17,6 +17,10 @@ def again_and_favourites():
         said = yield from end(panel)
         assert said == "Painted.", said
         assert expected in above(made, "photo").name(), names(made.rootNode())
+    taken = [action.shortcut().toString() for action in app.actions()]
+    for action, keys in (("impasto_again", "Ctrl+Alt+P"), ("impasto_favorite_9", "Ctrl+Alt+9")):
+        assert app.action(action).shortcut().toString() == keys
+        assert taken.count(keys) == 1, f"{keys} is taken"
     panel.message.setText("")
     app.action("impasto_favorite_2").trigger()
     yield from until(panel.message.text)

@@ -51,7 +51,13 @@ class Jobs(QtCore.QObject):
         self.changed.emit()
 
     def paint(
-        self, task: Task, job: str, size: tuple[int, int], depth: str, data: bytes, enclosures: list[Any]
+        self,
+        task: Task,
+        job: str,
+        size: tuple[int, int],
+        depth: str,
+        data: bytes | bytearray,
+        enclosures: list[Any],
     ) -> None:
         """Queue a task; `data` is as Krita has it."""
         task.state = "waiting"
@@ -119,13 +125,13 @@ class Jobs(QtCore.QObject):
         self._courier.close()
 
 
-def _swapped(meta: dict[str, Any], data: memoryview, depth: str) -> bytes:
+def _swapped(meta: dict[str, Any], data: memoryview, depth: str) -> bytearray:
     """A result as Krita has it; masks between the layers' pixels stay as they are."""
     layers = meta.get("layers")
     if layers is None:
-        return bytes(pixels.swapped(data, depth))
+        return pixels.swapped(data, depth)
     whole = bytearray(data)
     for layer in layers:
         start, end = layer["offset"], layer["offset"] + layer["size"]
         whole[start:end] = pixels.swapped(data[start:end], depth)
-    return bytes(whole)
+    return whole

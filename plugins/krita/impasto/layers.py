@@ -12,7 +12,7 @@ from .spaces import WIRE, converted, space_of
 from .steps import LATER, SOON, Work
 from .texts import Unsuitable, _
 
-PIECE = 1 << 22
+PIECE = 1 << 20
 """Pixels that are read or written at a time."""
 
 PATIENCE = 1.0
@@ -41,7 +41,7 @@ class Source:
     height: int
     own: Space
     space: Space
-    data: bytes
+    data: bytearray | bytes
     selection: Any
 
 
@@ -56,7 +56,7 @@ class Piece(NamedTuple):
 
     name: str
     box: Box
-    data: bytes
+    data: bytearray | memoryview
     mask: Any
 
 
@@ -130,11 +130,11 @@ def read() -> Work:
 
 def _bytes(fetch: Any, width: int, height: int) -> Work:
     rows = max(1, PIECE // width)
-    parts: list[bytes] = []
+    whole = bytearray()
     for top in range(0, height, rows):
-        parts.append(bytes(fetch(0, top, width, min(rows, height - top))))
+        whole += fetch(0, top, width, min(rows, height - top)).data()
         yield SOON
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return whole
 
 
 def add(source: Source, pieces: list[Piece], name: str) -> Work:

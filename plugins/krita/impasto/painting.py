@@ -52,7 +52,7 @@ class Painter:
                 selection = enclosed(whole, source.width, source.height)
             job, enclosures = recipe.packed(masks, selection, deliver="layers")
 
-            def insert(meta: dict[str, Any], data: bytes) -> None:
+            def insert(meta: dict[str, Any], data: bytearray) -> None:
                 pieces = self._pieces(source, recipe, meta, data)
                 steps.run(layers.add(source, pieces, f"Impasto: {called}"), finish, fail)
 
@@ -78,7 +78,7 @@ class Painter:
         styled = (region for region in recipe.regions if isinstance(region.get("style"), list))
         return ", ".join(title(region["style"], self._name) for region in styled)
 
-    def _pieces(self, source: Source, recipe: Recipe, meta: dict[str, Any], data: bytes) -> list[Piece]:
+    def _pieces(self, source: Source, recipe: Recipe, meta: dict[str, Any], data: bytearray) -> list[Piece]:
         """The daemon's result as layers, from bottom to top."""
         whole = Box(0, 0, source.width, source.height)
         if "layers" not in meta:
@@ -86,15 +86,16 @@ class Painter:
         from .client.planes import as_bytes
 
         pieces: list[Piece] = []
+        view = memoryview(data)
         for entry in meta["layers"]:
             box = Box(entry["x"], entry["y"], entry["width"], entry["height"])
-            pixels = data[entry["offset"] : entry["offset"] + entry["size"]]
+            pixels = view[entry["offset"] : entry["offset"] + entry["size"]]
             if entry["region"] < 0:
                 pieces.append(Piece(self.title(recipe), box, pixels, source.selection))
                 continue
             region, mask = recipe.regions[entry["region"]], entry["mask"]
             style = region.get("style", recipe.look["style"])
-            cover = as_bytes(data[mask["offset"] : mask["offset"] + mask["size"]], mask["dtype"])
+            cover = as_bytes(view[mask["offset"] : mask["offset"] + mask["size"]], mask["dtype"])
             pieces.append(Piece(f"{region['name']}: {title(style, self._name)}", box, pixels, cover))
         if not pieces:
             raise Unsuitable(_("Nothing was found to paint; choose other regions."))

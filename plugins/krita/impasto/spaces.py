@@ -19,7 +19,9 @@ def space_of(item: Any) -> Space:
     return Space(item.colorModel(), item.colorDepth(), item.colorProfile())
 
 
-def converted(document: Any, data: bytes, width: int, height: int, source: Space, target: Space) -> Work:
+def converted(
+    document: Any, data: bytes | bytearray | memoryview, width: int, height: int, source: Space, target: Space
+) -> Work:
     """Pixels in another colour space; pauses after each strip.
 
     Raises:
@@ -27,20 +29,22 @@ def converted(document: Any, data: bytes, width: int, height: int, source: Space
     """
     if source == target:
         return data
-    whole = bytearray()
+    whole, view = bytearray(), memoryview(data)
     row = source.size(width, 1)
     for top, rows in strips(width, height):
         # A layer that is in no document: no undo step, nothing to be seen.
         scratch = document.createNode("Impasto", "paintlayer")
         if space_of(scratch) != source:
             scratch.setColorSpace(*source)
-        scratch.setPixelData(QtCore.QByteArray(data[top * row : (top + rows) * row]), 0, 0, width, rows)
+        scratch.setPixelData(
+            QtCore.QByteArray(bytes(view[top * row : (top + rows) * row])), 0, 0, width, rows
+        )
         scratch.setColorSpace(*target)
-        piece = bytes(scratch.pixelData(0, 0, width, rows))
+        piece = scratch.pixelData(0, 0, width, rows).data()
         if len(piece) != target.size(width, rows):
             raise Unsuitable(
                 _("Colors of this image cannot be converted; convert it to RGB and paint again.")
             )
         whole += piece
         yield SOON
-    return bytes(whole)
+    return whole
