@@ -11,7 +11,7 @@ CHANNELS = {"A": 1, "GRAYA": 2, "RGBA": 4, "XYZA": 4, "LABA": 4, "YCbCrA": 4, "C
 BAND = 1 << 18
 """Pixels that are rearranged at a time: between bands, other threads get their turn."""
 STRIP = 1 << 17
-"""Pixels that are converted on the UI thread at a time: a twentieth of a second where it is slowest, with CMYK."""
+"""Pixels that are converted on the UI thread at a time: a twentieth of a second for CMYK, the slowest."""
 
 
 class Space(NamedTuple):
