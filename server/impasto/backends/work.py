@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ from impasto.backends import Parcel, Progress
 from impasto.backends.delivery import deliver_layers, deliver_masks, deliver_segments
 from impasto.backends.turns import TURNS
 from impasto.engines import engine
-from impasto.errors import UnreadablePicture
+from impasto.errors import JobError, UnreadablePicture
 from impasto.job import Job, Look
 from impasto.models import gallery
 from impasto.paint import Painting, paint, work_size
 from impasto.raster import Raster
-from impasto.raster.sampling import working_copy
+from impasto.raster.sampling import shrunk, working_copy
 from impasto.styles import saved
 from impasto.styles.references import ATTACHMENT, STYLE_SUFFIX
 from impasto.styles.sources import LONGER_SIDE, Attachment, StyleSource
@@ -43,6 +44,8 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
     Raises:
         UnreadablePicture, UnwritablePicture, UnknownStyle, OutOfMemory, Cancelled.
     """
+    if job.variants:
+        raise JobError("A job with variants paints several pictures; send one job for each of them.")
     began = time.perf_counter()
     progress(0.0, "reading")
     source = decode(parcel)
@@ -59,6 +62,9 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
             layers, painting = deliver_layers(source, job, progress, attached)
         else:
             layers, painting = None, paint(source, job.look, progress, attached, job.regions)
+    painted = painting.raster is not source
+    if output.size and layers is None:
+        painting = replace(painting, raster=shrunk(painting.raster, output.size, job.look.tile))
     progress(1.0, "writing")
     notes = painting.raster.notes
     if layers is not None:
@@ -67,7 +73,7 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
         data, meta = raster.to_pixels(painting.raster)
     else:
         encodable, notes = raster.encodable(painting.raster, output.format, output.depth)
-        words = None if painting.raster is source else credit(painting)
+        words = credit(painting) if painted else None
         data = raster.encode(encodable, output.format, output.depth, output.quality, words)
         meta = {"kind": "file", "format": output.format or source.format}
     report: dict[str, Any] = {

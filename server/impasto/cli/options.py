@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import replace
 from typing import Any
 
 from impasto.errors import JobError
-from impasto.job import ENGINES, FORMATS, Job, Region, StyleRef
-from impasto.selector import Painted, Pair, parse
+from impasto.job import ENGINES, FORMATS, Job, StyleRef
+from impasto.styles.references import limited
 
-LOOK = ("strength", "scale", "keep_color", "detail", "engine", "seed")
-OUTPUT = ("format", "depth", "quality")
+LOOK = ("strength", "scale", "keep_color", "detail", "engine", "seed", "tile", "sprite")
+OUTPUT = ("format", "depth", "quality", "size")
 
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +42,19 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         "repeat it, later regions lie over earlier ones",
     )
     add("--mask", metavar="FILE", help="paint only where this picture, as large as the input, is light")
+    add(
+        "--tile",
+        action="store_const",
+        const=True,
+        help="the picture is a texture that repeats; so is the painting",
+    )
+    add(
+        "--sprite",
+        action="store_const",
+        const=True,
+        help="only what is opaque counts, and its colours go on where the picture is transparent",
+    )
+    add("--size", type=int, metavar="N", help="pixels of the longer side at most (default: as the input)")
     add("--format", metavar="NAME", help=f"of the output: {', '.join(FORMATS)} (default: as the input)")
     add("--depth", type=int, metavar="BITS", help="per channel: 8, 16 or 32 (default: as the input)")
     add("--quality", type=int, metavar="N", help="of a lossy output, 1 to 100 (default 92)")
@@ -77,7 +89,7 @@ def with_options(job: Job, args: argparse.Namespace) -> Job:
     if args.region:
         data["region"] = [region_table(text) for text in args.region]
     merged = Job.from_dict(data)
-    return masked(merged, args.mask) if args.mask else merged
+    return limited(merged, args.mask) if args.mask else merged
 
 
 def region_table(text: str) -> dict[str, Any]:
@@ -104,12 +116,3 @@ def region_table(text: str) -> dict[str, Any]:
         refs = [StyleRef.parse(style).to_dict() for style in styles]
         table["style"] = refs[0] if len(refs) == 1 else refs
     return table
-
-
-def masked(job: Job, mask: str) -> Job:
-    """The job, in a painted mask only."""
-    limit = Painted(mask)
-    regions = [Region(str(limit), job.look)] if job.look.style else []
-    for region in job.regions:
-        regions.append(replace(region, select=str(Pair("&", parse(region.select), limit))))
-    return replace(job, look=replace(job.look, style=()), regions=tuple(regions))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -123,15 +124,23 @@ def target_file(errand: Errand, job: Job, format_name: str) -> Path:
     return target
 
 
-def paint_one(errand: Errand, job: Job, backend: Backend, progress: Progress) -> dict[str, Any]:
-    """Paint one picture and return what `--json` prints."""
+def paint(errand: Errand, job: Job, backend: Backend, progress: Progress) -> Iterator[dict[str, Any]]:
+    """Paint one picture, all that the job wants of it; yields what `--json` prints."""
     began = time.perf_counter()
+    data = sys.stdin.buffer.read() if errand.source == STDIO else read(errand.source)
+    for own in job.for_picture(hashlib.blake2b(data).digest()):
+        yield paint_one(errand, own, data, backend, progress, began)
+        began = time.perf_counter()
+
+
+def paint_one(
+    errand: Errand, job: Job, data: bytes, backend: Backend, progress: Progress, began: float
+) -> dict[str, Any]:
     if errand.target != STDIO:
         wanted = SUFFIXES.get(errand.target.suffix.lower())
         if wanted and not job.output.format and not errand.target.is_dir():
             job = replace(job, output=replace(job.output, format=wanted))
         target_file(errand, job, job.output.format or "jpeg")  # complain before the work, not after
-    data = sys.stdin.buffer.read() if errand.source == STDIO else read(errand.source)
     name = "stdin" if errand.source == STDIO else str(errand.source)
     result = backend.run(*enclose(job, Parcel(data, {"kind": "file", "name": name})), progress)
     if errand.target == STDIO:
@@ -151,18 +160,20 @@ def results(
     work: list[Errand], job: Job, backend: Backend, show: bool
 ) -> Iterator[dict[str, Any] | tuple[Errand, ImpastoError]]:
     for errand in work:
-        outcome: dict[str, Any] | tuple[Errand, ImpastoError]
         with shown_progress(errand.source.name, show) as progress:
             try:
-                outcome = paint_one(errand, job, backend, progress)
+                yield from paint(errand, job, backend, progress)
             except (PictureError, OutOfMemory, WorkerLost) as error:  # others, every picture would meet
-                outcome = errand, error
-        yield outcome
+                yield errand, error
 
 
 def run(args: argparse.Namespace) -> int:
     job = read_job(args)
     work = errands(args.inputs, args.output)
+    if job.variants and any(
+        errand.target.suffix.lower() in SUFFIXES or errand.target == STDIO for errand in work
+    ):
+        raise UsageError("the recipe has variants, which need names of their own: name a folder with -o.")
     to_stdout = any(errand.target == STDIO for errand in work)
     if args.json and to_stdout:
         raise UsageError("--json and a picture cannot both go to stdout; name a file with -o.")

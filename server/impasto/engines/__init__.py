@@ -17,6 +17,10 @@ Progress = Callable[[float, str], None]
 Check = Callable[[], None]
 """Called every few hundredths of a second; raises `Cancelled` to stop."""
 
+WRAP = 128
+"""Pixels of the opposite side that a texture which repeats comes with, on each side; more than any
+engine sees of its surroundings, so that what it paints repeats too."""
+
 ENGINES = {
     "gallery": "impasto.engines.gallery:GalleryEngine",
     "adain": "impasto.engines.adain:AdainEngine",
@@ -53,7 +57,8 @@ class Engine(Protocol):
         """Paint a whole picture of at least 1 x 1 pixel.
 
         Args:
-            picture: (H, W, 3) float32, sRGB in 0..1.
+            picture: (H, W, 3) float32, sRGB in 0..1; with `look.tile`, `WRAP` pixels on each side
+                are those of the opposite one.
             styles: as passed by `check`, at least one.
             look: seed and whatever else is the engine's own. Strength, scale and colour are the
                 business of `impasto.paint`.

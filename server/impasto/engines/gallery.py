@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from impasto.engines import Check, Progress, encoder
+from impasto.engines import WRAP, Check, Progress, encoder
 from impasto.engines.painter import INPUTS, LEVELS, MULTIPLE, Shape, forward
 from impasto.engines.strips import StripPainter
 from impasto.job import Look
@@ -98,7 +98,9 @@ class GalleryEngine:
     ) -> np.ndarray:
         """See `impasto.engines.Engine.paint`."""
         height, width = picture.shape[:2]
-        noise = white_noise(height, width, look.seed)
+        beyond = WRAP if look.tile else 0
+        noise = white_noise(height - 2 * beyond, width - 2 * beyond, look.seed)
+        noise = np.pad(noise, beyond, "wrap")
         # The middle of every picture lies at the same place of the network's grid.
         above, left = MARGIN + -(height // 2) % MULTIPLE, MARGIN + -(width // 2) % MULTIPLE
         below, right = (

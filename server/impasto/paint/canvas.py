@@ -13,30 +13,34 @@ from impasto.paint.colour import keep_color
 from impasto.raster import Raster
 from impasto.raster.colour import LUMA
 from impasto.raster.picture import unit
-from impasto.raster.sampling import image, pixels, scaled, working_copy
+from impasto.raster.sampling import image, opaque, pixels, scaled, working_copy
 
 WORK_PIXELS = 1280 * 720
 """Area at which a picture is painted at scale 1; the gallery's strokes look right at this size."""
 
 
-def work_size(width: int, height: int, scale: float) -> tuple[int, int]:
-    """Width and height at which a picture of `width` x `height` is painted."""
+CELL = 8
+"""Sides of a texture that repeats are multiples of this, because networks work in such cells."""
+
+
+def work_size(width: int, height: int, scale: float, cell: int = 1) -> tuple[int, int]:
+    """Width and height, multiples of `cell`, at which a picture of `width` x `height` is painted."""
     factor = math.sqrt(WORK_PIXELS / (width * height)) / scale
-    return max(1, round(width * factor)), max(1, round(height * factor))
+    return max(1, round(width * factor / cell)) * cell, max(1, round(height * factor / cell)) * cell
 
 
 class Easel:
     """A picture at working size, for every painting of it at that size."""
 
-    def __init__(self, raster: Raster, scale: float) -> None:
+    def __init__(self, raster: Raster, scale: float, tile: bool = False) -> None:
         """
         Args:
             raster: the picture.
-            scale: of the strokes, see `Look`.
+            scale, tile: see `Look`.
         """
-        self.raster = raster
-        self.width, self.height = work_size(raster.width, raster.height, scale)
-        self.photo = working_copy(raster, self.width, self.height)
+        self.raster, self.tile = raster, tile
+        self.width, self.height = work_size(raster.width, raster.height, scale, CELL if tile else 1)
+        self.photo = working_copy(raster, self.width, self.height, wrap=tile)
         """(height, width, 3) float32, sRGB in 0..1."""
 
     @property
@@ -47,7 +51,20 @@ class Easel:
     @cached_property
     def blurred(self) -> Any:
         """The photograph's luma without what is finer than the working size, at full size."""
-        return scaled(image(self.photo @ LUMA), self.raster.width, self.raster.height)
+        return self.full_size(image(self.photo @ LUMA))
+
+    @cached_property
+    def coverage(self) -> np.ndarray | None:
+        """How much of each pixel is not transparent: (height, width) float32 in 0..1."""
+        alpha = self.raster.alpha
+        if alpha is None:
+            return None
+        covered = image(alpha).cast("float") / opaque(alpha.dtype)
+        return pixels(scaled(covered, self.width, self.height, wrap=self.tile))[..., 0].clip(0, 1)
+
+    def full_size(self, small: Any) -> Any:
+        """An image of working size at the picture's own."""
+        return scaled(small, self.raster.width, self.raster.height, wrap=self.tile)
 
 
 class Canvas:
@@ -61,7 +78,7 @@ class Canvas:
         """
         self.easel = easel
         whole = image(easel.photo).insert(image(painted), left, top)
-        self.large = scaled(whole, easel.raster.width, easel.raster.height)
+        self.large = easel.full_size(whole)
 
     def finished(self, rows: slice, columns: slice, look: Look) -> np.ndarray:
         """A part of the painting as the picture's own pixels: (h, w, C) float32, not yet quantised.
@@ -72,7 +89,7 @@ class Canvas:
         """
         raster, area = self.easel.raster, (rows, columns)
         crop = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-        srgb = pixels(self.large.crop(*crop))
+        srgb = bare = pixels(self.large.crop(*crop))
         finer = look.detail > 0 and self.easel.enlarges
         original = raster.to_srgb(area) if finer or look.keep_color else None
         if finer and original is not None:
@@ -84,4 +101,7 @@ class Canvas:
         own = raster.from_srgb(srgb)
         if look.strength < 1:
             own = unit(raster.pixels[area]) * (1 - look.strength) + own * look.strength
+        if look.sprite and raster.alpha is not None:  # what is hidden in the picture says nothing
+            hidden = raster.alpha[area][..., None] == 0
+            own = np.where(hidden, raster.from_srgb(bare.clip(0, 1)), own)
         return own

@@ -49,7 +49,8 @@ class Layer:
 def compose(raster: Raster, layers: Sequence[Layer], progress: Callable[[float], None]) -> Raster:
     """The picture with its layers over it, from first to last.
 
-    A pixel where no layer has any weight, and one under alpha 0, stays as it is to the bit.
+    A pixel where no layer has any weight, and one under alpha 0 of what is no sprite, stays as it is
+    to the bit.
 
     Args:
         progress: called with the fraction done; may raise to stop.
@@ -78,7 +79,7 @@ def compose(raster: Raster, layers: Sequence[Layer], progress: Callable[[float],
                 weight == 0, under, np.where(weight == 1, own, under + (own - under) * weight)
             )
             touched[here] |= values > 0
-        if raster.alpha is not None:
+        if raster.alpha is not None and not any(layer.look.sprite for layer in layers):
             touched &= raster.alpha[rows] != 0
         result[rows] = np.where(touched[..., None], quantise(mixed, before.dtype), before)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from impasto.engines import engine
+from impasto.engines import WRAP, engine
 from impasto.errors import UsageError
 from impasto.job import Look, Region
 from impasto.paint.canvas import Canvas, Easel
@@ -63,7 +63,7 @@ class Studio:
         self.sources = {each.style: sources(each.style, attachments) for each in looks}
         for each in looks:
             self.engines[each.engine].check(self.sources[each.style])
-        self.easels: dict[float, Easel] = {}
+        self.easels: dict[tuple[float, bool], Easel] = {}
 
     def painting(self, result: Raster) -> Painting:
         """What has come about, `result` being the picture."""
@@ -117,8 +117,8 @@ class Studio:
                 passes.setdefault(_passing(look), []).append(mask)
         canvases: dict[Look, Canvas] = {}
         for number, (look, masks) in enumerate(passes.items()):
-            if look.scale not in self.easels:
-                self.easels[look.scale] = Easel(self.raster, look.scale)
+            if (look.scale, look.tile) not in self.easels:
+                self.easels[look.scale, look.tile] = Easel(self.raster, look.scale, look.tile)
             start, share = 0.1 + 0.7 * number / len(passes), 0.7 / len(passes)
             canvases[look] = self._canvas(look, masks, free, start, share)
         return canvases
@@ -126,7 +126,7 @@ class Studio:
     def _canvas(
         self, look: Look, masks: list[Mask | None], free: Values | None, start: float, share: float
     ) -> Canvas:
-        easel = self.easels[look.scale]
+        easel = self.easels[look.scale, look.tile]
         left, top, right, bottom = 0, 0, easel.width, easel.height
         region: np.ndarray | None = None
         if free is not None:
@@ -139,8 +139,20 @@ class Studio:
                     np.maximum(area, mask.values, out=area)
             small = pixels(scaled(image(union), easel.width, easel.height, "linear"))[..., 0]
             region = small * np.float32(1 / FULL)
-            if None not in masks:
+            if None not in masks and not look.tile:
                 left, top, right, bottom = self._box([mask for mask in masks if mask], easel)
+        if look.sprite and easel.coverage is not None:
+            region = easel.coverage if region is None else region * easel.coverage
+        photo = easel.photo[top:bottom, left:right]
+        region = None if region is None else region[top:bottom, left:right]
+        margin = 0
+        if look.tile:
+            margin = WRAP
+            around = ((margin, margin), (margin, margin))
+            photo = np.pad(photo, (*around, (0, 0)), "wrap")
+            # What is seen twice does not count twice.
+            own = np.ones(easel.photo.shape[:2], np.float32) if region is None else region
+            region = np.pad(own, around)
         reached = start
 
         def advance(fraction: float, what: str) -> None:
@@ -149,13 +161,14 @@ class Studio:
             self.progress(reached, what)
 
         painted = self.engines[look.engine].paint(
-            np.ascontiguousarray(easel.photo[top:bottom, left:right]),
+            np.ascontiguousarray(photo),
             self.sources[look.style],
             look,
             lambda: self.progress(reached, "painting"),
-            mask=None if region is None else np.ascontiguousarray(region[top:bottom, left:right]),
+            mask=None if region is None else np.ascontiguousarray(region),
             progress=advance,
         )
+        painted = painted[margin : painted.shape[0] - margin, margin : painted.shape[1] - margin]
         return Canvas(easel, painted, left, top)
 
     def _box(self, masks: list[Mask], easel: Easel) -> tuple[int, int, int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyvips
 
-from impasto.raster.picture import Raster
+from impasto.raster.picture import Raster, quantise
 
 KERNEL = "cubic"
 """Lanczos is a little sharper, but rings beside the hard edges that a painting is full of."""
@@ -23,11 +23,20 @@ def image(array: np.ndarray) -> pyvips.Image:
     return pyvips.Image.new_from_memory(array.data, width, height, bands, kind)
 
 
-def scaled(source: pyvips.Image, width: int, height: int, kernel: str = KERNEL) -> pyvips.Image:
-    """`source` at exactly `width` x `height` pixels, computed when asked for."""
+def scaled(
+    source: pyvips.Image, width: int, height: int, kernel: str = KERNEL, wrap: bool = False
+) -> pyvips.Image:
+    """`source` at exactly `width` x `height` pixels, computed when asked for.
+
+    Args:
+        wrap: beyond each edge lies the opposite one, as in a texture that repeats.
+    """
     across, down = width / source.width, height / source.height
     if (across, down) == (1, 1):
         return source
+    if wrap:  # only what is cut out is computed
+        tiles = source.replicate(3, 3).resize(across, vscale=down, kernel=kernel)
+        return tiles.crop(width, height, width, height)
     return source.resize(across, vscale=down, kernel=kernel).crop(0, 0, width, height)
 
 
@@ -41,13 +50,30 @@ def resized(array: np.ndarray, width: int, height: int) -> np.ndarray:
     return pixels(scaled(image(array), width, height))
 
 
-def working_copy(raster: Raster, width: int, height: int, kernel: str = KERNEL) -> np.ndarray:
+def shrunk(raster: Raster, longest: int, wrap: bool = False) -> Raster:
+    """The picture with a longer side of at most `longest` pixels; `wrap` as for `scaled`."""
+    factor = longest / max(raster.width, raster.height)
+    if factor >= 1:
+        return raster
+    width, height = (max(1, round(side * factor)) for side in (raster.width, raster.height))
+    small, coverage = _scaled_colours(raster, raster.pixels, width, height, KERNEL, wrap)
+    dtype = raster.pixels.dtype
+    if coverage is None:
+        return raster.replace(pixels=small.astype(dtype, copy=False))
+    colours = small if dtype.kind == "f" else quantise(small, dtype)
+    return raster.replace(pixels=colours.astype(dtype), alpha=quantise(coverage[..., 0], dtype))
+
+
+def working_copy(
+    raster: Raster, width: int, height: int, kernel: str = KERNEL, wrap: bool = False
+) -> np.ndarray:
     """The picture at `width` x `height` in the working space, transparent areas filled.
 
     Args:
         raster: the picture.
         width, height: in pixels.
         kernel: of libvips: another than the default where a network learned from pictures scaled by it.
+        wrap: as for `scaled`.
 
     Returns:
         (height, width, 3) float32, sRGB in 0..1.
@@ -55,16 +81,25 @@ def working_copy(raster: Raster, width: int, height: int, kernel: str = KERNEL) 
     source = raster.pixels
     if source.dtype.kind == "f":  # one NaN or infinity would spread over a whole kernel
         source = np.fmin(np.fmax(source, 0), 1)
-    if raster.alpha is None or raster.alpha.min() == opaque(raster.alpha.dtype):
-        small = pixels(scaled(image(source), width, height, kernel))
-    else:
-        coverage = image(raster.alpha).cast("float") / opaque(raster.alpha.dtype)
-        premultiplied = image(source).cast("float") * (coverage / opaque(source.dtype))
-        small = fill(
-            pixels(scaled(premultiplied, width, height, kernel)),
-            pixels(scaled(coverage, width, height, kernel)).clip(0, 1),
-        )
+    small, _ = _scaled_colours(raster, source, width, height, kernel, wrap)
     return raster.replace(pixels=small, alpha=None).to_srgb()
+
+
+def _scaled_colours(
+    raster: Raster, source: np.ndarray, width: int, height: int, kernel: str, wrap: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The colours `source` of a picture in another size, and how much of each pixel is covered.
+
+    Returns:
+        (height, width, C) of the source's dtype, and None where the picture is opaque; else float32 in
+        0..1, continued into the transparent areas, and (height, width, 1) float32 in 0..1.
+    """
+    if raster.alpha is None or raster.alpha.min() == opaque(raster.alpha.dtype):
+        return pixels(scaled(image(source), width, height, kernel, wrap)), None
+    alpha = image(raster.alpha).cast("float") / opaque(raster.alpha.dtype)
+    premultiplied = image(source).cast("float") * (alpha / opaque(source.dtype))
+    coverage = pixels(scaled(alpha, width, height, kernel, wrap)).clip(0, 1)
+    return fill(pixels(scaled(premultiplied, width, height, kernel, wrap)), coverage), coverage
 
 
 def opaque(dtype: np.dtype) -> int:
