@@ -6,12 +6,16 @@ As a module it is the worker's entry; as a program it is `impasto` with that wor
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import signal
+import struct
+import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +40,7 @@ def many(number: int) -> int:
 
 
 def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
-    """Decode, invert, encode; a picture called “poison” kills the process."""
+    """Decode, invert, encode; a picture called “poison” kills the process, a “slow” one takes its time."""
     name = parcel.meta["name"]
     progress(0.0, "reading")
     source = raster.decode(parcel.data, name)
@@ -44,6 +48,9 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(float(os.environ.get("IMPASTO_TEST_PAINTING", "0.01")))
     progress(0.5, "painting")
+    for step in range(1000 if "slow" in name else 0):
+        time.sleep(0.01)
+        progress(step / 1000, "taking its time")
     painted = source.replace(pixels=255 - source.pixels)
     output = job.output
     encodable, _ = raster.encodable(painted, output.format, output.depth)
@@ -73,6 +80,30 @@ def is_painting_of(painting: Path, photo: bytes) -> bool:
     """Whether a file is the whole inverse of a picture."""
     with Image.open(painting) as after, Image.open(io.BytesIO(photo)) as before:
         return bool((np.asarray(after) == 255 - np.asarray(before)).all())
+
+
+class Publications:
+    """Counts from outside what is renamed to a final name in a folder, by bare inotify: the system's
+    queue has room for all of it, and watchdog now and then makes something else of a rename."""
+
+    MOVED_TO = 0x80
+
+    def __init__(self, folder: Path) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = libc.inotify_init1(os.O_NONBLOCK)
+        assert libc.inotify_add_watch(self._descriptor, os.fsencode(folder), self.MOVED_TO) > 0
+
+    def counted(self) -> Counter[str]:
+        """All that were published, by name; to be called once."""
+        names: Counter[str] = Counter()
+        with os.fdopen(self._descriptor, "rb", buffering=0) as file:
+            while data := file.read(1 << 20):
+                while data:
+                    watch, _, _, size = struct.unpack_from("iIII", data)
+                    assert watch > 0, "the system's queue was too short"
+                    names[data[16 : 16 + size].rstrip(b"\0").decode()] += 1
+                    data = data[16 + size :]
+        return names
 
 
 class Watch:
@@ -127,6 +158,13 @@ def once(*roots: Path, **options: Any) -> Watch:
     if watch.error:
         raise watch.error
     return watch
+
+
+def python(code: str) -> int:
+    """How a fresh Python ends that runs `code`."""
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode
 
 
 def names(folder: Path) -> list[str]:

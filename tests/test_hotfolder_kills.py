@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import random
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -21,7 +19,19 @@ from typing import Any
 import pytest
 
 from daemons import alive, directories, until
-from hotfolders import Inverter, Watch, encoded, is_painting_of, many, names, once, perform, watching
+from hotfolders import (
+    Inverter,
+    Publications,
+    Watch,
+    encoded,
+    is_painting_of,
+    many,
+    names,
+    once,
+    perform,
+    python,
+    watching,
+)
 from impasto.backends import Parcel, Progress
 from impasto.client import ClientError, connect
 from impasto.errors import DaemonError, WorkerLost
@@ -53,37 +63,6 @@ def own_daemon() -> Iterator[None]:
 def command(*arguments: object) -> subprocess.Popen[str]:
     words = [sys.executable, str(PROGRAM), "watch", *map(str, arguments), "--style", "kiss"]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def python(code: str) -> int:
-    """How a fresh Python ends that runs `code`."""
-    path = os.pathsep.join([str(PROGRAM.parent), *sys.path])
-    environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode
-
-
-class Publications:
-    """Counts from outside what is renamed to a final name in a folder, by bare inotify: the system's
-    queue has room for all of it, and watchdog now and then makes something else of a rename."""
-
-    MOVED_TO = 0x80
-
-    def __init__(self, folder: Path) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._descriptor = libc.inotify_init1(os.O_NONBLOCK)
-        assert libc.inotify_add_watch(self._descriptor, os.fsencode(folder), self.MOVED_TO) > 0
-
-    def counted(self) -> Counter[str]:
-        """All that were published, by name; to be called once."""
-        names: Counter[str] = Counter()
-        with os.fdopen(self._descriptor, "rb", buffering=0) as file:
-            while data := file.read(1 << 20):
-                while data:
-                    watch, _, _, size = struct.unpack_from("iIII", data)
-                    assert watch > 0, "the system's queue was too short"
-                    names[data[16 : 16 + size].rstrip(b"\0").decode()] += 1
-                    data = data[16 + size :]
-        return names
 
 
 def pids() -> dict[str, int]:

@@ -49,7 +49,7 @@ STRANGERS = {
 }
 """Rooms that must not know another one although it comes before them."""
 
-HEAVY = {"torch", "torchvision", "segment_anything"}
+HEAVY = {"torch", "torchvision", "segment_anything", "ray"}
 WITH_TORCH = {
     "impasto.runtime.torch_executor",
     "impasto.engines.vgg",

@@ -1,4 +1,4 @@
-"""Where painting runs: this process, a worker process, later a cluster. One interface for all."""
+"""Where painting runs: this process, a worker process, a cluster. One interface for all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from impasto.errors import ImpastoError
 from impasto.files import read
 from impasto.job import Job
 from impasto.styles.references import ATTACHMENT, renamed
@@ -83,9 +84,17 @@ def enclose(job: Job, parcel: Parcel, folder: Path | None = None) -> tuple[Job, 
     return job, replace(parcel, attachments=tuple(attachments))
 
 
+class Unreachable(Exception):
+    """There is nobody to paint at the moment; the picture has nothing to do with it."""
+
+    def __init__(self, error: ImpastoError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Backend(Protocol):
     def run(self, job: Job, parcel: Parcel, progress: Progress) -> Parcel:
-        """Paint one picture; blocks. Raises any `ImpastoError`."""
+        """Paint one picture; blocks. Raises any `ImpastoError`, and `Unreachable`."""
         ...
 
     def close(self) -> None: ...

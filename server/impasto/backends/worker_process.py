@@ -24,9 +24,10 @@ from types import ModuleType
 from typing import Any, TextIO
 
 from impasto.backends import Parcel
+from impasto.backends.faults import told
 from impasto.backends.segments import Segments, result_name, view
 from impasto.backends.turns import TURNS
-from impasto.errors import Cancelled, ImpastoError, OutOfMemory
+from impasto.errors import Cancelled
 from impasto.job import Job
 
 PR_SET_PDEATHSIG = 1
@@ -106,15 +107,9 @@ def perform(
             result = entry.perform(Job.from_json(order["recipe"]), parcel, progress)
         path = segments.write(result.data, result_name(order["source"]))
         return {"say": "done", "job": number, "meta": dict(result.meta), "path": str(path)}
-    except ImpastoError as error:
-        return failed | {"name": error.name, "sentence": str(error)}
-    except MemoryError:
-        sentence = "There is not enough memory for this picture; close other programs or use a smaller one."
-        return failed | {"name": OutOfMemory.__name__, "sentence": sentence}
-    except Exception as error:  # a fault of ours must not cost the warm networks
-        traceback.print_exc()
-        sentence = f"Painting failed by a fault in Impasto ({type(error).__name__}: {error}); see the log."
-        return failed | {"name": ImpastoError.__name__, "sentence": sentence}
+    except Exception as error:
+        name, sentence = told(error)
+        return failed | {"name": name, "sentence": sentence}
 
 
 def main(entry_name: str, parent: str, *directories: str) -> None:

@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     # A plain `kill` ends a command as Ctrl-C does: the daemon is told, nothing half-done stays.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return perform(command, parser.parse_args(rest))
+        return perform(command, parser.parse_args(rest, argparse.Namespace(words=rest)))
     except KeyboardInterrupt:
         return complain("stopped.", Cancelled.code)
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Show what the daemon is doing. Exit status 5 when none is running."""
+"""Show what the daemon is doing, and which folders are watched. Exit status 5 without a daemon."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 from typing import Any
+
+from impasto.errors import DaemonError
 
 SUMMARY = "show what the daemon is doing"
 
@@ -17,12 +19,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from impasto.backends.daemon import our_errors
     from impasto.client import connect
+    from impasto.hotfolder.register import watched
 
-    with our_errors(), connect(start=False) as client:
-        status = client.status()
-    text = json.dumps(status, ensure_ascii=False) if args.json else described(status)
+    folders = watched()
+    try:
+        with our_errors(), connect(start=False) as client:
+            status = client.status()
+    except DaemonError:
+        if folders and not args.json:  # they may be painted on a cluster
+            sys.stdout.write("\n".join(map(folder_line, folders)) + "\n")
+        raise
+    if args.json:
+        text = json.dumps(status | {"folders": folders}, ensure_ascii=False)
+    else:
+        text = "\n".join([described(status), *map(folder_line, folders)])
     sys.stdout.write(text + "\n")
     return 0
+
+
+def folder_line(told: dict[str, Any]) -> str:
+    """One line about a watched folder."""
+    counts = (
+        f"{told['painted']} painted, {told['failed']} failed, {told['waiting'] + told['under_way']} to do"
+    )
+    return f"{'folder':<10} {told['folder']}: {counts}, {told['per_minute']:g} a minute"
 
 
 def described(status: dict[str, Any]) -> str:

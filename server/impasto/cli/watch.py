@@ -5,21 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from impasto.backends import Backend
 from impasto.cli.options import add_job_options, given_tables
 from impasto.cli.progress import shown_progress
-from impasto.errors import PartlyDone
+from impasto.errors import PartlyDone, UsageError
 from impasto.files import SUFFIXES
 from impasto.hotfolder import Event, Settings, Watcher, summary
 from impasto.hotfolder.events import shown
 from impasto.hotfolder.recipe import known
+from impasto.hotfolder.watcher import places
 from impasto.job import Job, Look, Output
 from impasto.styles.references import located
 
@@ -48,8 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--interval", type=seconds, metavar="S", help="between two looks (default 30; 5 with --poll)")
     add("--state", type=Path, metavar="DIR", help="for the journal (default: “.impasto” in the folder)")
     add("--status", action="store_true", help="tell how far it is, and end")
+    add("--install-service", action="store_true", help="watch from now on, and after each login")
+    add("--remove-service", action="store_true", help="undo that")
     add("--json", action="store_true", help="print one object an event, for programs")
     add("--no-daemon", action="store_true", help="paint in this process")
+    add("--backend", choices=("local", "ray"), default="local", help="ray: paint on a cluster of machines")
+    add(
+        "--cluster", metavar="HOST:PORT", default="auto", help="head of the cluster (default: this machine's)"
+    )
+    add(
+        "--cores",
+        type=cores,
+        default=4,
+        metavar="N",
+        help="of a machine of the cluster for a painter (default 4)",
+    )
     add_job_options(parser)
 
 
@@ -57,6 +73,14 @@ def seconds(text: str) -> float:
     """A time, for argparse."""
     value = float(text)
     if not 0 <= value <= 86400:
+        raise ValueError(text)
+    return value
+
+
+def cores(text: str) -> int:
+    """A number of processor cores, for argparse."""
+    value = int(text)
+    if not 1 <= value <= 1024:
         raise ValueError(text)
     return value
 
@@ -77,16 +101,20 @@ def run(args: argparse.Namespace) -> int:
         once=args.once,
         settle=(SETTLE_POLL if args.poll else SETTLE) if args.settle is None else args.settle,
     )
+    if args.install_service or args.remove_service:
+        return serve(args)
+    if args.backend == "ray" and args.no_daemon:
+        raise UsageError("--no-daemon paints in this process, --backend ray on a cluster: choose one.")
     show = args.once and not args.json and sys.stderr.isatty()
     printer = Printer(args.json, quiet=show and sys.stdout.isatty())
-    with shown_progress("painting", show) as progress:
+    with backend(args) as (connect, lanes), shown_progress("painting", show) as progress:
         watcher = Watcher(
             args.folders,
             settings,
-            backend_for(args.no_daemon),
+            connect,
             printer.report,
             progress,
-            lanes=1 if args.no_daemon else LANES,
+            lanes=lanes,
             own_process=args.no_daemon,
             poll=args.poll,
             interval=args.interval,
@@ -96,6 +124,30 @@ def run(args: argparse.Namespace) -> int:
             sys.stderr.write(f"Watching {names} until Ctrl-C.\n")
         watcher.run()
     return conclude(watcher, printer)
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Install or remove the service that watches the folders."""
+    from impasto.installer import service
+
+    if args.once:
+        raise UsageError("A service watches for ever; leave out --once.")
+    folders = [folder.absolute() for folder in args.folders]
+    own = {"--install-service", "--remove-service"}
+    words = [word for word in args.words if word not in own]
+    wanted = service.service(folders, [sys.executable, "-m", "impasto", "watch", *words])
+    if args.remove_service:
+        there = service.remove(wanted)
+        sys.stdout.write(f"Removed {wanted.path}.\n" if there else "No such service is installed.\n")
+        return 0
+    options(args)
+    places([*folders], args.output)
+    reason = service.install(wanted)
+    sys.stdout.write(f"Installed {wanted.path}.\n")
+    if reason:
+        by_hand = " && ".join(map(shlex.join, wanted.begin))
+        raise UsageError(f"The service could not be started ({reason}); do that by hand: {by_hand}")
+    return 0
 
 
 def options(args: argparse.Namespace) -> dict[str, Any]:
@@ -108,21 +160,29 @@ def options(args: argparse.Namespace) -> dict[str, Any]:
     return {"look": look, "output": output}
 
 
-def backend_for(no_daemon: bool) -> Callable[[], Backend]:
-    """What opens the backend."""
-    if no_daemon:
+@contextmanager
+def backend(args: argparse.Namespace) -> Iterator[tuple[Callable[[], Backend], Callable[[], int]]]:
+    """What opens a backend, and tells how many pictures it can paint at a time."""
+    if args.backend == "ray":
+        from impasto.backends.cluster import Cluster
+
+        with closing(Cluster(args.cluster, cores=args.cores)) as cluster:
+            yield cluster.connect, lambda: cluster.size
+    elif args.no_daemon:
         from impasto.backends.local import LocalBackend
 
-        return LocalBackend
+        yield LocalBackend, lambda: 1
+    else:
+        yield connected, lambda: LANES
 
-    def connected() -> Backend:
-        from impasto.backends.daemon import DaemonBackend, our_errors
-        from impasto.client import connect
 
-        with our_errors():
-            return DaemonBackend(connect(start=True), priority="batch")
+def connected() -> Backend:
+    """A connection to the daemon, which is started where none runs."""
+    from impasto.backends.daemon import DaemonBackend, our_errors
+    from impasto.client import connect
 
-    return connected
+    with our_errors():
+        return DaemonBackend(connect(start=True), priority="batch")
 
 
 class Printer:

@@ -6,22 +6,15 @@ import threading
 import time
 from collections.abc import Callable
 
-from impasto.backends import Backend, Parcel, enclose
+from impasto.backends import Backend, Parcel, Unreachable, enclose
 from impasto.errors import Cancelled, DaemonError, ImpastoError
 from impasto.hotfolder.events import shown
 from impasto.hotfolder.folder import Order
 from impasto.hotfolder.publication import Painted
+from impasto.hotfolder.tree import mask_of
 
 IDLE = 30.0
 """Seconds without work after which a connection is not trusted to be alive."""
-
-
-class Unreachable(Exception):
-    """There is nobody to paint; the picture has nothing to do with it."""
-
-    def __init__(self, error: ImpastoError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class Lane:
@@ -57,7 +50,9 @@ class Lane:
         self._used = time.monotonic()
 
     def _paint(self, order: Order, backend: Backend) -> None:
-        parcel = Parcel(order.data, {"kind": "file", "name": shown(order.path.name)})
+        mask = {"kind": "file", "name": shown(mask_of(order.path).name)}
+        attachments = (Parcel(order.mask, mask),) if order.mask else ()
+        parcel = Parcel(order.data, {"kind": "file", "name": shown(order.path.name)}, attachments)
         for number, job in enumerate(order.jobs):
             began = time.monotonic()
 
@@ -70,7 +65,7 @@ class Lane:
             result = backend.run(*enclose(job, parcel), progress)
             seconds = time.monotonic() - began
             order.painted.append(Painted(job, result.data, result.meta["format"], seconds))
-        order.data = b""
+        order.data = order.mask = b""
 
     def hang_up(self) -> None:
         backend, self._backend = self._backend, None

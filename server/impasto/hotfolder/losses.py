@@ -30,20 +30,19 @@ class Losses:
     """Shared by all who paint. All methods can be called from any thread.
 
     Attributes:
+        lanes: how many paint at a time.
         fatal: why painting cannot go on at all, when `once` forbids to wait for better times.
     """
 
-    def __init__(self, once: bool, lanes: int, stop: threading.Event, report: Report) -> None:
+    def __init__(self, once: bool, stop: threading.Event, report: Report) -> None:
         """
         Args:
             once: give up after three attempts to reach the backend.
-            lanes: how many paint at a time.
             stop: set when all is to end.
         """
         self.fatal: ImpastoError | None = None
         self._once = once
-        # So many may be lost at one stroke, with a machine that all lanes painted on.
-        self._many = ATTEMPTS + lanes - 1
+        self.lanes = 1
         self._stop = stop
         self._report = report
         self._lock = threading.RLock()
@@ -66,7 +65,8 @@ class Losses:
             row = folder.journal.row(order.source)
             attempts = 1 + (row.attempts if row else 0)
             self._suspects.add(culprit)
-            if len(self._suspects) < self._many:
+            # All lanes may lose theirs at one stroke, with a machine that they painted on.
+            if len(self._suspects) < ATTEMPTS + self.lanes - 1:
                 if not order.heard - BEFORE - {str(error)} and self._excused[culprit] < EXCUSES:
                     self._excused[culprit] += 1
                     return folder.drop(order, delay=0.25)

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from impasto.backends import Backend
+from impasto.backends import Backend, Unreachable
 from impasto.errors import (
     Cancelled,
     DaemonError,
@@ -24,9 +24,10 @@ from impasto.hotfolder import publication
 from impasto.hotfolder.backlog import Backlog
 from impasto.hotfolder.events import Event, Report, Trouble, shown
 from impasto.hotfolder.folder import PATIENCE, TRIES, Order
-from impasto.hotfolder.lane import Lane, Unreachable
+from impasto.hotfolder.lane import Lane
 from impasto.hotfolder.losses import ATTEMPTS, Losses
-from impasto.hotfolder.tree import Changed, read
+from impasto.hotfolder.tree import Changed, mask_of, read
+from impasto.styles.references import ATTACHMENT, limited
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Pipeline:
     def __init__(
         self,
         connect: Callable[[], Backend],
-        lanes: int,
+        lanes: Callable[[], int],
         own_process: bool,
         once: bool,
         report: Report,
@@ -53,7 +54,7 @@ class Pipeline:
         """
         Args:
             connect: opens the backend; called for each lane, and again after it was lost.
-            lanes: how many pictures are painted at a time.
+            lanes: how many pictures can be painted at a time; asked again by `grow`.
             own_process: the backend paints in this process, which may die of a picture.
             once: give up after three attempts to reach the backend.
             report: told of what happens.
@@ -65,17 +66,29 @@ class Pipeline:
         self._report = report
         self._stirred = stirred
         self._stop = threading.Event()
-        self._losses = Losses(once, lanes, self._stop, report)
-        self._lanes = [Lane(connect, self._stop) for _ in range(lanes)]
+        self._losses = Losses(once, self._stop, report)
+        self._connect = connect
+        self._wanted = lanes
+        self._lanes: list[Lane] = []
         self._to_paint: queue.Queue[Order | None] = queue.Queue(1)
         self._to_publish: queue.Queue[Order | None] = queue.Queue(1)
-        painters = [lambda lane=lane: self._painting(lane) for lane in self._lanes]
-        self._threads = [
-            threading.Thread(target=work, name="hotfolder", daemon=True)
-            for work in (self._reading, *painters, self._publishing)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._reading)
+        self.grow()
+        self._start(self._publishing)
+
+    def grow(self) -> None:
+        """Paint as many pictures at a time as the backend can by now; never fewer than before."""
+        while len(self._lanes) < self._wanted() and not self._stop.is_set():
+            lane = Lane(self._connect, self._stop)
+            self._lanes.append(lane)
+            self._losses.lanes = len(self._lanes)
+            self._start(lambda lane=lane: self._painting(lane))
+
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name="hotfolder", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def stop(self) -> None:
         """End soon: what is being painted is cancelled, what is painted already is published."""
@@ -141,7 +154,7 @@ class Pipeline:
             except Trouble as trouble:
                 folder.fall_into(str(trouble))
                 folder.drop(order)
-        order.data = b""
+        order.data = order.mask = b""
         order.painted.clear()
         if not folder.busy or folder.settings.move:  # not for each: a scan of many files takes its time
             self._stirred.set()
@@ -150,9 +163,14 @@ class Pipeline:
     def _read(self, order: Order) -> bool:
         folder = order.folder
         order.job = job = folder.job
-        order.data = read(order.path, order.state)
-        digest = hashlib.blake2b(order.data, digest_size=16).digest()
-        order.jobs = job.for_picture(digest)
+        order.data = read(order.path, order.state._replace(mask=None))
+        digest = hashlib.blake2b(order.data, digest_size=16)
+        order.jobs = job.for_picture(digest.digest())
+        if order.state.mask:
+            order.mask = read(mask_of(order.path), order.state.mask)
+            digest.update(order.mask)
+            order.jobs = tuple(limited(job, f"{ATTACHMENT}0") for job in order.jobs)
+        digest = digest.digest()
         row, recipe = folder.journal.row(order.source), job.to_json()
         if row and row.digest == digest and row.recipe == recipe:
             if row.state == "painted":

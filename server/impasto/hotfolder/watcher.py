@@ -9,6 +9,7 @@ from pathlib import Path
 
 from impasto.backends import Backend, Progress
 from impasto.errors import ImpastoError, JobError, UnwritablePicture, UsageError
+from impasto.hotfolder import register
 from impasto.hotfolder.events import Report, Trouble, shown
 from impasto.hotfolder.folder import OUTPUT, Folder, Settings
 from impasto.hotfolder.hints import Hints
@@ -78,7 +79,7 @@ class Watcher:
         connect: Callable[[], Backend],
         report: Report = lambda event: None,
         progress: Progress = lambda fraction, what: None,
-        lanes: int = 1,
+        lanes: Callable[[], int] = lambda: 1,
         own_process: bool = False,
         poll: bool = False,
         interval: float | None = None,
@@ -89,7 +90,7 @@ class Watcher:
             connect: opens the backend that paints; called for each lane, and again after it was lost.
             report: told of what happens.
             progress: told of how far all is, several times a second.
-            lanes: how many pictures the backend paints at a time.
+            lanes: how many pictures the backend can paint at a time; asked now and then.
             own_process: the backend paints in this process.
             poll: do without the system's hints, which network shares do not give.
             interval: seconds between two scans that no hint asks for.
@@ -136,9 +137,12 @@ class Watcher:
                 self._report,
                 self._stirred,
             )
+            notes = [register.note(folder.root, self._settings.state) for folder in self.folders]
             try:
                 self._watch()
             finally:
+                for note in filter(None, notes):
+                    note.unlink(missing_ok=True)
                 self.pipeline.stop()
         finally:
             self._hints.stop()
@@ -170,6 +174,7 @@ class Watcher:
             for folder in self.folders:
                 self._look_after(folder)
             self._hints.supervise()
+            self.pipeline.grow()
             quiet = not any(folder.busy for folder in self.folders)
             began = time.monotonic()
             if began >= scan_at:

@@ -89,7 +89,10 @@ def out_of_memory(arrays: Sequence[np.ndarray]) -> str:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Processor cores that this process may use; `IMPASTO_THREADS` sets another number."""
+    limit = os.environ.get("IMPASTO_THREADS", "")
+    if limit.isdecimal() and int(limit) > 0:
+        return int(limit)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
