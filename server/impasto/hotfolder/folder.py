@@ -16,7 +16,15 @@ from impasto.hotfolder import publication
 from impasto.hotfolder.events import Event, Report, Trouble, shown
 from impasto.hotfolder.journal import Journal, Row
 from impasto.hotfolder.recipe import Recipe
-from impasto.hotfolder.tree import State, state_of, walk
+from impasto.hotfolder.tree import (
+    State,
+    is_picture,
+    mask_of,
+    names_beside,
+    state_of,
+    state_with_mask,
+    walk,
+)
 from impasto.job import Job
 
 OUTPUT = "impasto"
@@ -59,7 +67,7 @@ class Order:
         source: path relative to the folder.
         tries: how often its file was found damaged.
         job: as it was when the file was read; `jobs` is what it means for this picture.
-        data: of the picture, until it is painted.
+        data, mask: of the picture and of the mask beside it, if any, until it is painted.
         painted: a painting for each of `jobs`.
         heard: what progress said of it.
         began: `time.monotonic()` at which painting began.
@@ -74,6 +82,7 @@ class Order:
     job: Job | None = None
     jobs: tuple[Job, ...] = ()
     data: bytes = b""
+    mask: bytes = b""
     painted: list[publication.Painted] = field(default_factory=list)
     heard: set[str] = field(default_factory=set)
     began: float = 0.0
@@ -301,8 +310,13 @@ class Folder:
         failed = row.state == "failed"
         path = self.root / row.path
         try:
-            if state_of(path) == state:
-                publication.put_away(self.root, "failed" if failed else "processed", row.path)
+            if state_with_mask(path) == state:
+                place = "failed" if failed else "processed"
+                publication.put_away(self.root, place, row.path)
+                mask = mask_of(path)
+                # It may be another picture's mask too: a.jpg beside a.tif.
+                if state.mask and not any(map(is_picture, names_beside(path))):
+                    publication.put_away(self.root, place, os.path.relpath(mask, self.root))
         except OSError as error:
             self._tell_odd(path, f"it cannot be moved ({error.strerror}) and stays where it is")
 

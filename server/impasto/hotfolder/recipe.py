@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,31 +95,54 @@ def check(data: dict[str, Any], text: str, path: Path) -> None:
     except ImpastoError as error:
         whole = error
     # One key at a time: which of them is wrong, its error tells.
-    for table, entries in data.items():
-        parts: list[tuple[str | None, Any]] = [(None, {} if isinstance(entries, dict) else entries)]
-        parts += entries.items() if isinstance(entries, dict) else ()
-        for key, value in parts:
-            try:
-                known(Job.from_dict({table: value if key is None else {key: value}}), path.parent)
-            except ImpastoError as error:
-                line = line_of(text, table, key)
-                name = f"[{table}] {key}" if key else table
-                raise JobError(f"{shown(path)}, line {line}, {name}: {error}") from None
+    for table, number, key, probe in probes(data):
+        try:
+            known(Job.from_dict(probe), path.parent)
+        except ImpastoError as error:
+            line = line_of(text, table, number, key)
+            name = f"[[{table}]]" if isinstance(data[table], list) else f"[{table}]"
+            name = f"{name} {key}" if key else (name if isinstance(data[table], dict | list) else table)
+            raise JobError(f"{shown(path)}, line {line}, {name}: {error}") from None
     raise JobError(f"{shown(path)}: {whole}")
 
 
-def line_of(text: str, table: str, key: str | None) -> int:
-    """The line, from 1, at which a table's key is set (or the table or top-level key itself)."""
-    at = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[+\s*[\"']?([^\]\"']+?)[\"']?\s*\]", line)
+Probe = tuple[str, int, str | None, dict[str, Any]]
+"""A table, its number among those of its name, a key in it or None for all, and a recipe of only that."""
+
+
+def probes(data: dict[str, Any]) -> Iterator[Probe]:
+    """Recipes of one key each, and of one table each."""
+    for table, content in data.items():
+        several = isinstance(content, list)
+        for number, entries in enumerate(content if several else [content]):
+            if isinstance(entries, dict):
+                # A region is none without a selector.
+                base = {"select": "subject"} if table == "region" else {}
+                yield table, number, None, {table: [base] if several else base}
+                for key, value in entries.items():
+                    one = base | {key: value}
+                    yield table, number, key, {table: [one] if several else one}
+            yield table, number, None, {table: [entries] if several else entries}
+
+
+def line_of(text: str, table: str, number: int, key: str | None) -> int:
+    """The line, from 1, at which a table's key is set (or the table or top-level key itself).
+
+    Args:
+        number: of the table among those of its name, from 0.
+    """
+    at, seen = "", -1
+    for line, words in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+\s*[\"']?([^\]\"']+?)[\"']?\s*\]", words)
         if header:
             at = header[1]
-            if key is None and at == table:
-                return number
-        word = re.match(r"\s*[\"']?([^=\"']+?)[\"']?\s*=", line)
-        if word and ((at == table and word[1] == key) or (not at and word[1] in (table, f"{table}.{key}"))):
-            return number
+            seen += at == table
+            if key is None and at == table and seen == number:
+                return line
+        word = re.match(r"\s*[\"']?([^=\"']+?)[\"']?\s*=", words)
+        inside = at == table and seen == number and word and word[1] == key
+        if inside or (word and not at and word[1] in (table, f"{table}.{key}")):
+            return line
     return 1
 
 

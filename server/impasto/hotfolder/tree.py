@@ -19,6 +19,8 @@ class State(NamedTuple):
     size: int
     mtime_ns: int
     inode: int
+    mask: State | None = None
+    """Of the mask beside it."""
 
     @classmethod
     def of(cls, status: os.stat_result) -> State:
@@ -27,11 +29,33 @@ class State(NamedTuple):
     @property
     def key(self) -> str:
         """For the journal: inodes may have more bits than SQLite's numbers."""
-        return ":".join(map(str, self))
+        own = f"{self.size}:{self.mtime_ns}:{self.inode}"
+        return f"{own} {self.mask.key}" if self.mask else own
 
 
 class Changed(Exception):
     """The file is no longer what the walk saw; the next walk sees it anew."""
+
+
+MASK = ".mask.png"
+"""What the name of a mask ends with, after that of its picture without ending."""
+
+
+def mask_of(picture: Path) -> Path:
+    """Where the mask of a picture is, if it has one."""
+    return picture.with_name(picture.stem + MASK)
+
+
+def names_beside(picture: Path) -> list[str]:
+    """Files that are there under the name of a picture, with any ending."""
+    with os.scandir(picture.parent) as listing:
+        return [entry.name for entry in listing if Path(entry.name).stem == picture.stem]
+
+
+def state_with_mask(picture: Path) -> State | None:
+    """As `state_of`, of a picture with its mask."""
+    state = state_of(picture)
+    return state and state._replace(mask=state_of(mask_of(picture)))
 
 
 def state_of(path: Path) -> State | None:
@@ -76,6 +100,7 @@ def walk(
             if folder == root:
                 raise
             continue
+        names = {entry.name for entry in entries}
         folders: list[Path] = []
         for entry in entries:
             path = folder / entry.name
@@ -86,7 +111,10 @@ def walk(
                 elif is_picture(entry.name):
                     if entry.is_file(follow_symlinks=False):
                         # Not `entry.stat()`: on Windows that knows no inode.
-                        yield os.path.relpath(path, root), State.of(os.lstat(path))
+                        state, mask = State.of(os.lstat(path)), mask_of(path)
+                        if mask.name in names:
+                            state = state._replace(mask=state_of(mask))
+                        yield os.path.relpath(path, root), state
                     else:
                         odd(path)
             except OSError:  # gone meanwhile
@@ -95,7 +123,7 @@ def walk(
 
 
 def read(path: Path, expected: State) -> bytes:
-    """The bytes of a picture that a walk found.
+    """The bytes of a picture, or a mask, that a walk found.
 
     Raises:
         Changed: it is not what it was, before or after reading.

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from impasto.files import SUFFIXES
-from impasto.job import Job, Look
-from impasto.selector import parse, with_masks
+from impasto.job import Job, Look, Region
+from impasto.selector import Painted, Pair, parse, with_masks
 
 ATTACHMENT = "attachment:"
 """What a reference to a picture that came along with the job begins with; its number follows."""
@@ -43,6 +43,16 @@ def renamed(job: Job, file: Rename) -> Job:
     )
     variants = tuple(renamed(variant, file) for variant in job.variants)
     return replace(job, look=look(job.look), regions=regions, variants=variants)
+
+
+def limited(job: Job, mask: str) -> Job:
+    """The job, in a painted mask only: a file's path, or `attachment:N`."""
+    limit = Painted(mask)
+    regions = [Region(str(limit), job.look)] if job.look.style else []
+    for region in job.regions:
+        regions.append(replace(region, select=str(Pair("&", parse(region.select), limit))))
+    variants = tuple(limited(variant, mask) for variant in job.variants)
+    return replace(job, look=replace(job.look, style=()), regions=tuple(regions), variants=variants)
 
 
 def located(job: Job, folder: Path) -> Job:
