@@ -200,7 +200,7 @@ def memory(args: argparse.Namespace) -> None:
 
 def cluster(args: argparse.Namespace) -> None:
     sys.path.insert(0, str(ROOT / "tests"))
-    from clusters import cluster as simulated
+    from clusters import cluster as simulated  # pyright: ignore[reportMissingImports]
     from impasto.backends.cluster import Cluster
 
     with own_directories() as home, simulated(machines=1, cores=1) as machines:

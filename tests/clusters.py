@@ -98,6 +98,7 @@ def cluster(machines: int = 2, cores: int = 1) -> Iterator[Simulated]:
         "RAY_AUTH_TOKEN": secrets.token_hex(16),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(folder),
+        "RAY_raylet_start_wait_time_s": "120",
         "RAY_health_check_period_ms": "500",
         "RAY_health_check_timeout_ms": "2000",
         "RAY_health_check_failure_threshold": "3",

@@ -43,6 +43,9 @@ def ignore(fraction: float, text: str) -> None:
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Simulated]:
     with cluster(machines=2) as simulated:
+        joined = Cluster(simulated.address, "hotfolders", cores=1)
+        until(lambda: joined.size == 2, 180)  # they take their time to join on a busy machine
+        joined.close()
         yield simulated
 
 
@@ -171,7 +174,7 @@ def watch_with(folder: Path, *words: str, **environment: str) -> subprocess.Comp
     )
 
 
-def test_a_wrong_token_is_refused(machines: Simulated, tmp_path: Path) -> None:
+def test_the_command_with_a_wrong_and_with_the_right_token(machines: Simulated, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encoded(1))
     words = ["--backend", "ray", "--cluster", machines.address]
     done = watch_with(tmp_path, *words, RAY_AUTH_TOKEN="wrong")
@@ -179,6 +182,9 @@ def test_a_wrong_token_is_refused(machines: Simulated, tmp_path: Path) -> None:
     assert "cannot be joined" in done.stderr
     assert "Traceback" not in done.stderr
     assert names(tmp_path) == ["a.png"]
+    done = watch_with(tmp_path, *words, "--cores", "1", "--settle", "0")
+    assert done.returncode == 0, done.stderr
+    assert names(tmp_path) == ["a.png", "impasto/a-kiss.png"]
 
 
 def test_without_ray_it_says_what_to_install(tmp_path: Path) -> None:

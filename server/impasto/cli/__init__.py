@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 from types import ModuleType
 
 from impasto import __version__
@@ -40,6 +41,8 @@ def overview() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit status (see `impasto.errors`)."""
+    if sys.stdout is None:  # as a scheduled task on Windows, which has no console
+        sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(overview())
