@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # CI must not fail by luck, nor because its machine is busy.
@@ -15,3 +18,10 @@ settings.load_profile("house")
 _home = tempfile.TemporaryDirectory(prefix="imp")
 os.environ["IMPASTO_RUNTIME_DIR"] = f"{_home.name}/run"
 os.environ["IMPASTO_STATE_DIR"] = f"{_home.name}/state"
+
+
+@pytest.fixture(scope="session")
+def gimp_home() -> Iterator[Path]:
+    """A home for GIMP, whose first start in a profile takes long: all tests share it."""
+    with tempfile.TemporaryDirectory(prefix="impasto-gimp-") as name:
+        yield Path(name)

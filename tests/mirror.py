@@ -12,6 +12,11 @@ from impasto.models import store
 MIRROR = Path(os.environ.get("IMPASTO_MIRROR") or Path(__file__).parents[2] / "shared" / "models")
 
 
+def has(model: str) -> bool:
+    """Whether a model's weights are at hand."""
+    return (MIRROR / store.find(model).file).is_file()
+
+
 def import_models(*names: str) -> None:
     """Import models into the store, or skip the test that needs them."""
     for name in names:

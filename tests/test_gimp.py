@@ -8,10 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +18,13 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 import daemons
+import mirror
 from chroot import SCREEN, Guest, guest
 from impasto import cli, installer
 from impasto.installer import gimp
 
 ROOT = Path(__file__).parents[1]
 DRIVERS = Path(__file__).parent / "gimp"
-PROFILE = "profile"
 DEBIAN = os.environ.get("IMPASTO_GIMP_DEBIAN", "trixie")
 """The Debian whose GIMP is taken: forky has 3.2."""
 
@@ -36,48 +34,44 @@ def place() -> Guest:
     return guest("gimp-console", ["gimp", *SCREEN], DEBIAN)
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="impasto-gimp-") as name:
-        yield Path(name)
-
-
-def drive(place: Guest, folder: Path, script: str, **environment: str) -> dict[str, Any]:
+def drive(place: Guest, gimp_home: Path, script: str, **environment: str) -> dict[str, Any]:
     """Run a driver in GIMP, with the profile of the module; what it reports."""
-    report = folder / "report.json"
+    report = gimp_home / "report.json"
     report.unlink(missing_ok=True)
     batch = f"exec(open({str(DRIVERS / script)!r}).read())"
     words = ["gimp-console", "-id", "--quit", "--batch-interpreter", "python-fu-eval", "-b", batch]
-    own = {"GIMP3_DIRECTORY": str(folder / PROFILE), "HOME": str(folder), "REPORT": str(report)}
+    own = {"GIMP3_DIRECTORY": str(gimp_home / "profile"), "HOME": str(gimp_home), "REPORT": str(report)}
     own |= {"LC_ALL": "C.UTF-8", "DRIVERS": str(DRIVERS)}
     done = place.run(
-        words, own | environment, [folder, ROOT, *map(Path, environment.get("SEEN", "").split())]
+        words, own | environment, [gimp_home, ROOT, *map(Path, environment.get("SEEN", "").split())]
     )
     assert report.exists(), done.stdout[-2000:] + done.stderr[-4000:]
     return json.loads(report.read_text())
 
 
-def install(folder: Path) -> None:
+def install(gimp_home: Path) -> None:
     """Put the plug-in into the profile with a command that starts no daemon."""
-    profile = folder / PROFILE
+    profile = gimp_home / "profile"
     installer.install(gimp.sources(), gimp.target(profile), ["/no/impasto"])
     assert gimp.hindrance(profile) == ""
 
 
 @pytest.mark.timeout(900)
-def test_install_start_paint_export(place: Guest, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_install_start_paint_export(
+    place: Guest, gimp_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """All that a user has to do, in a profile that GIMP has never started with."""
-    profile = folder / PROFILE
+    profile = gimp_home / "profile"
     words = ["gimp", "--profile", str(profile)]
     assert cli.main(["plugins", "install", *words]) == 0
     cli.main(["plugins", "status", *words])
     assert "will see it at its next start" in capsys.readouterr().out
-    photo, exported = folder / "photo.jpg", folder / "painted.png"
+    photo, exported = gimp_home / "photo.jpg", gimp_home / "painted.png"
     shutil.copy(ROOT / "examples" / "oakland-zoo-otters.jpg", photo)
     with daemons.daemon("--entry", "impasto.backends.work") as running:
         report = drive(
             place,
-            folder,
+            gimp_home,
             "first.py",
             LANGUAGE="de",
             IMPASTO_RUNTIME_DIR=str(running.runtime),
@@ -98,15 +92,15 @@ def test_install_start_paint_export(place: Guest, folder: Path, capsys: pytest.C
 
 @pytest.mark.skipif(not os.environ.get("IMPASTO_SPEED"), reason="a timing: set IMPASTO_SPEED")
 def test_a_large_layer_takes_no_longer_than_the_command_line(
-    place: Guest, folder: Path, capsys: pytest.CaptureFixture[str]
+    place: Guest, gimp_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    install(folder)
-    big, turns = folder / "big.jpg", folder / "turns"
+    install(gimp_home)
+    big, turns = gimp_home / "big.jpg", gimp_home / "turns"
     turns.mkdir()
     with Image.open(ROOT / "examples" / "roman-colosseum.jpg") as photo:
         photo.resize((4000, 3000)).save(big, quality=92)
     words = [sys.executable, "-m", "impasto", "stylize", str(big), "--style", "great-wave"]
-    words += ["-o", str(folder / "out.jpg")]
+    words += ["-o", str(gimp_home / "out.jpg")]
     ended = threading.Event()
 
     def take_turns() -> None:
@@ -128,7 +122,7 @@ def test_a_large_layer_takes_no_longer_than_the_command_line(
         try:
             report = drive(
                 place,
-                folder,
+                gimp_home,
                 "cases.py",
                 CASES="speed",
                 IMPASTO_RUNTIME_DIR=str(running.runtime),
@@ -153,17 +147,23 @@ def test_a_large_layer_takes_no_longer_than_the_command_line(
 
 
 @pytest.mark.timeout(900)
-def test_all_cases(place: Guest, folder: Path) -> None:
-    install(folder)
+def test_all_cases(place: Guest, gimp_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(gimp_home)
+    monkeypatch.setenv("IMPASTO_MODELS", str(tmp_path))
+    with_objects = mirror.has("mobile-sam")
+    if with_objects:
+        mirror.import_models("mobile-sam")
     with daemons.daemon("--entry", "impasto.backends.work") as running:
         report = drive(
             place,
-            folder,
+            gimp_home,
             "cases.py",
             CASES=os.environ.get("IMPASTO_GIMP_CASES", ""),
             IMPASTO_RUNTIME_DIR=str(running.runtime),
             DAEMON=str(running.process.pid),
             SEEN=str(running.runtime.parent),
+            OBJECTS="yes" if with_objects else "",
+            PICTURE=str(ROOT / "examples" / "oakland-zoo-otters.jpg"),
             STYLE_FILE=str(ROOT / "examples" / "roman-colosseum.jpg"),
         )
     failed = [f"{name}: {result['error'][-400:]}" for name, result in report.items() if result["error"]]

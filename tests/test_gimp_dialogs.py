@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import signal
-import tempfile
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 import daemons
+import mirror
 from chroot import SCREEN, guest
 from impasto import installer
 from impasto.installer import gimp
@@ -54,7 +55,6 @@ class Desk:
         """The layers after one step back, as the user takes it: in the window of the image."""
         before = self.look()["layers"]
         self.screen.click(60, 32)
-        time.sleep(1)
         self.shot("undo-menu")
         self.screen.key("Down", "Return")
         deadline = time.monotonic() + 20
@@ -111,17 +111,20 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A GIMP in a fresh profile, on a screen, with a warm daemon."""
+def desk(tmp_path_factory: pytest.TempPathFactory, gimp_home: Path) -> Iterator[Desk]:
+    """A GIMP on a screen, with a warm daemon that has Segment Anything where its weights are at hand."""
     place = guest("gimp-console", ["gimp", *SCREEN], os.environ.get("IMPASTO_GIMP_DEBIAN", "trixie"))
     named = os.environ.get("IMPASTO_ARTEFACTS")
     artefacts = Path(named) if named else tmp_path_factory.mktemp("screens")
     artefacts.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="impasto-gui-")))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("IMPASTO_MODELS", str(tmp_path_factory.mktemp("models")))
+        if mirror.has("mobile-sam"):
+            mirror.import_models("mobile-sam")
         running = stack.enter_context(daemons.daemon("--entry", "impasto.backends.work"))
-        profile, tasks = home / "profile", home / "tasks"
-        profile.mkdir()
+        home, profile, tasks = gimp_home, gimp_home / "profile", gimp_home / "tasks"
+        profile.mkdir(exist_ok=True)
         tasks.mkdir()
         said = place.run(["gimp-console", "--version"], {}, []).stdout
         version = next(word for word in said.split() if word[0].isdigit())
@@ -141,7 +144,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         try:
             yield found
             found.quit()
-            process.wait(30)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a dialog that a failed test has left
+                process.wait(30)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

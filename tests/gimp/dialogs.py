@@ -30,6 +30,7 @@ def perform(task, images):
     if image is None:
         file = Gio.File.new_for_path(task["picture"])
         image = images[task["picture"]] = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
+        image.undo_enable()  # as File > Open does it, and the procedure that it calls does not
         Gimp.Display.new(image)
     if "procedure" not in task:
         return {"status": "success", "layers": names(image)}

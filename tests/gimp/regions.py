@@ -1,9 +1,10 @@
 """Regions by GIMP's own masks and by the daemon's words, and objects as selections; runs inside GIMP."""
 
 import json
+import os
 
 from common import HEIGHT, WIDTH, P, call, composite, picture, refused, whole
-from gi.repository import Gegl, Gimp
+from gi.repository import Gegl, Gimp, Gio
 
 U8 = "R'G'B'A u8"
 
@@ -126,6 +127,62 @@ def regions_refused():
         refused(part, "impasto-stylize-regions", style="", regions=regions)
 
 
+def photograph():
+    """The otter on its rock: it lies around 800, 450; the water is at 800, 60."""
+    file = Gio.File.new_for_path(os.environ["PICTURE"])
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
+    return image, image.get_layers()[0]
+
+
+def selected(image, x, y):
+    rectangle = Gegl.Rectangle.new(x, y, 1, 1)
+    return image.get_selection().get_buffer().get(rectangle, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)[0]
+
+
+def objects_become_selections():
+    """What Segment Anything finds at a click and in a box: replaced, subtracted, saved as a channel."""
+    if not os.environ.get("OBJECTS"):
+        return
+    image, layer = photograph()
+    words = {"select": "points:800,450", "outcome": "replace"}
+    assert call(image, layer, "impasto-select-object", **words) == ("success", "")
+    assert selected(image, 800, 450) > 200 and selected(image, 800, 60) < 50
+    left, top, right, bottom = list(Gimp.Selection.bounds(image))[2:]
+    assert left > 300 and top > 150 and right < 1560 and bottom < 820, (left, top, right, bottom)
+    words = {"select": "box:480,240,1520,700", "outcome": "subtract"}
+    assert call(image, layer, "impasto-select-object", **words) == ("success", "")
+    assert selected(image, 800, 450) < 50
+    words = {"select": "points:800,450", "outcome": "channel"}
+    assert call(image, layer, "impasto-select-object", **words) == ("success", "")
+    assert [channel.get_name() for channel in image.get_channels()] == ["points:800,450"]
+    status, text = call(image, layer, "impasto-select-object", select="points:")
+    assert status == "execution-error" and "points" in text, (status, text)
+    image.delete()
+
+
+def objects_are_painted():
+    """The otter in one style and the rest in another: one job, two layers, each where it belongs."""
+    if not os.environ.get("OBJECTS"):
+        return
+    image, layer = photograph()
+    regions = [{"select": "points:800,450", "style": "scream", "feather": 3}]
+    names, (base, otter) = paint_regions(image, layer, regions, style="great-wave")
+    assert names == ["great-wave", "points: scream"], names
+    assert base.get_width() == image.get_width() and otter.get_width() < 0.8 * image.get_width()
+    image.delete()
+
+
+def classes_are_painted():
+    """The daemon's own words for what there is in a picture."""
+    image, layer = photograph()
+    for select in ("water", "animal", "subject", "background"):
+        names, (painted,) = paint_regions(image, layer, [{"select": select, "style": "scream"}])
+        assert names == [f"{select}: scream"], names
+        assert painted.get_mask() is not None
+        image.remove_layer(image.get_layers()[0])
+    image.delete()
+
+
 REGIONS = (
     regions_of_masks,
     regions_and_the_rest,
@@ -133,4 +190,7 @@ REGIONS = (
     regions_of_a_layer_mask,
     regions_again,
     regions_refused,
+    objects_become_selections,
+    objects_are_painted,
+    classes_are_painted,
 )

@@ -53,7 +53,7 @@ class Picker(Gtk.Box):
             wrap=True,
         )
         self._status = Gtk.Label(xalign=0, wrap=True, max_width_chars=60)
-        self._spinner = Gtk.Spinner()
+        self._spinner = Gtk.Spinner(no_show_all=True)
         line = Gtk.Box(spacing=6)
         line.pack_start(self._spinner, False, False, 0)
         line.pack_start(self._status, True, True, 0)
@@ -63,12 +63,14 @@ class Picker(Gtk.Box):
 
     def wait(self, text: str) -> None:
         """Say what is waited for."""
+        self._spinner.show()
         self._spinner.start()
         self._status.set_text(text)
 
     def say(self, text: str) -> None:
         """Say what went wrong, or nothing."""
         self._spinner.stop()
+        self._spinner.hide()
         self._status.set_text(text)
 
     def show_masks(self, stains: Sequence[Stain], picks: Picks | None = None) -> None:

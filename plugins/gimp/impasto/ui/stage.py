@@ -32,7 +32,7 @@ class Stage(Gtk.Box):
         frame.set_size_request(small.width + 4, small.height + 4)
         self._original = Gtk.CheckButton(label=_("Show the _original"), use_underline=True)
         self._original.connect("toggled", lambda _button: self._draw())
-        self._spinner = Gtk.Spinner()
+        self._spinner = Gtk.Spinner(no_show_all=True)
         self._status = Gtk.Label(xalign=0, wrap=True, max_width_chars=52, lines=3, selectable=True)
         self._status.set_can_focus(False)
         line = Gtk.Box(spacing=6)
@@ -44,12 +44,14 @@ class Stage(Gtk.Box):
 
     def wait(self, text: str) -> None:
         """Say what is waited for."""
+        self._spinner.show()
         self._spinner.start()
         self._status.set_text(text)
 
     def say(self, text: str) -> None:
         """Say what went wrong, or nothing."""
         self._spinner.stop()
+        self._spinner.hide()
         self._status.set_text(text)
 
     def show_painting(self, data: bytes) -> None:
