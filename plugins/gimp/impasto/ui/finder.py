@@ -34,6 +34,19 @@ class Finder:
         picks = parse(select)
         return picks.scaled(self.small.scale, self.small.scale).text() if picks else select
 
+    def warm(self) -> None:
+        """Have the picture looked at before the first click, which is then answered sooner."""
+        middle = f"points:{self.small.width // 2},{self.small.height // 2}"
+        text, small = job({}, [{"select": middle, "style": "none"}], "masks"), self.small
+
+        def look(client: Any, stale: Stale) -> None:
+            client.run(text, small.meta(), small.data, None, stale, "interactive")
+
+        def nothing(_answer: object) -> None:  # what is wrong is said at the first click
+            pass
+
+        self._courier.send("warm", look, nothing, nothing)
+
     def find(
         self,
         select: str,

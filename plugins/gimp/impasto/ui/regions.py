@@ -64,6 +64,7 @@ class RegionsDialog:
         self._fill()
         self._picker.wait(_("Looking for the daemon…"))
         self._shelf.load(self._courier, self._loaded, self._picker.say)
+        self._finder.warm()
         config.connect("notify::regions", lambda *_: self._follow())
 
     def run(self) -> bool:
@@ -196,11 +197,18 @@ class RegionsDialog:
 
     def _changed(self) -> None:
         """Put what was edited into the settings, and show it in the list."""
-        self._filling = True
-        settings.set_regions(self._config, [region for region in self._regions if region["select"]])
-        self._filling = False
+        self._keep()
         self._list.build(len(self._regions), self._list.index)
         self._fill()
+
+    def _keep(self) -> None:
+        """Put the regions into the settings, with what their layers will be called."""
+        told = [region for region in self._regions if region["select"]]
+        for region in told:
+            region["name"] = subjects.title(region["select"], self._image, self._layer)
+        self._filling = True
+        settings.set_regions(self._config, told)
+        self._filling = False
 
     def _choose(self, _index: int) -> None:
         self._fill()
@@ -272,7 +280,7 @@ class RegionsDialog:
             region = self._regions[self._list.index]
             region |= {"strength": round(self._strength.get_value(), 3), "feather": self._feather.get_value()}
             region["grow"] = self._grow.get_value()
-            settings.set_regions(self._config, [each for each in self._regions if each["select"]])
+            self._keep()
         self._show()
 
     # What the picture shows: the masks of all regions, or their painting.

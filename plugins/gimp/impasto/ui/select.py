@@ -50,6 +50,7 @@ class SelectDialog:
         self.dialog.get_content_area().pack_start(content, True, True, 0)
         content.show_all()
         self.dialog.fill(["outcome"])
+        self._finder.warm()
 
     def run(self) -> bool:
         """Show it until the user has decided."""
