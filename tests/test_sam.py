@@ -360,6 +360,20 @@ def test_what_overlaps_is_kept_once() -> None:
     assert segments.distinct([], []) == []
 
 
+def test_of_a_mask_that_others_cover_no_rim_is_left() -> None:
+    def square(size: int) -> np.ndarray:
+        logits = np.full((256, 256), -9, np.float16)
+        logits[:size, :size] = 9
+        return logits
+
+    found = segments.ordered([square(100), square(40), square(101)], SIDE, SIDE)
+    assert [np.count_nonzero(mask > 0) for mask in found.logits] == [100**2, 40**2]
+    assert found.labels[200, 200] == 1
+    assert found.labels[80, 80] == 2
+    assert found.labels[600, 600] == 0
+    assert segments.ordered([], 576, SIDE).labels.max() == 0
+
+
 def test_the_surest_answer_has_each_click_on_its_side() -> None:
     answers = np.full((4, 256, 256), -1.0, np.float32)
     answers[0, :, :128] = answers[1] = answers[2, :10] = answers[3, :, 64:128] = 1

@@ -33,8 +33,8 @@ STABILITY_STEP = 1.0
 SAME = 0.7
 """Two masks whose boxes overlap by more than this (intersection over union) are one."""
 
-SMALLEST = 24
-"""Pixels of a mask that must be left when smaller ones lie over it."""
+LEFT = 0.02
+"""Least share of a mask that is left when smaller ones lie over it; of less, mostly a rim is left."""
 
 SEAM = 6
 """Pixels by which objects grow where there are none, so that neighbours touch."""
@@ -148,20 +148,24 @@ def ordered(found: list[np.ndarray], height: int, width: int) -> Segments:
     masks = [enlarged(logits.astype(np.float32), height, width) > 0 for logits in found]
     areas = [np.count_nonzero(mask) for mask in masks]
     order = sorted(range(len(found)), key=lambda index: (-areas[index], int(masks[index].argmax())))
-    labels = np.zeros((height, width), np.uint16)
-    for number, index in enumerate(order, start=1):
-        labels[masks[index]] = number
+    labels = _laid([masks[index] for index in order], height, width)
+    left = np.bincount(labels.ravel(), minlength=len(order) + 1)[1:]
+    kept = [index for index, visible in zip(order, left, strict=True) if visible > LEFT * areas[index]]
+    labels = _laid([masks[index] for index in kept], height, width)
     for _ in range(SEAM):
         labels = np.where(labels == 0, grown(labels, 1), labels)
-    # A mask that is covered by smaller ones would be a number for nothing.
-    visible = np.bincount(labels.ravel(), minlength=len(order) + 1)
-    kept = [number for number in range(1, len(order) + 1) if visible[number] >= SMALLEST]
-    renumbered = np.zeros(len(order) + 1, np.uint16)
-    renumbered[kept] = np.arange(1, len(kept) + 1)
     logits = np.zeros((len(kept), MASK_SIDE, MASK_SIDE), np.float16)
-    for place, number in enumerate(kept):
-        logits[place] = found[order[number - 1]]
-    return Segments(renumbered[labels], logits)
+    for place, index in enumerate(kept):
+        logits[place] = found[index]
+    return Segments(labels, logits)
+
+
+def _laid(masks: list[np.ndarray], height: int, width: int) -> np.ndarray:
+    """Masks one over the other, numbered from 1: (height, width) uint16."""
+    labels = np.zeros((height, width), np.uint16)
+    for number, mask in enumerate(masks, start=1):
+        labels[mask] = number
+    return labels
 
 
 def share(logits: np.ndarray) -> np.ndarray:
