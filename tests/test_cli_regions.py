@@ -13,6 +13,8 @@ from impasto.cli import main
 from impasto.cli.options import region_table
 from impasto.errors import JobError
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,3 +188,16 @@ def test_bad_selections(
     assert part in err
     assert photo.read_bytes() == before
     assert not list(Path().glob("m.*"))
+
+
+def test_sky_and_building_of_the_colosseum(tmp_path: Path) -> None:
+    """With no download at all; the edges follow the arches, through which the sky is seen."""
+    photo = EXAMPLES / "roman-colosseum.jpg"
+    target = tmp_path / "out.png"
+    words = ["--region", "sky=scream", "--region", "building=none", "-o", target]
+    assert command("stylize", photo, *words) == 0
+    where = changed(target, photo)
+    assert where[:, 1100:].mean() > 0.98
+    assert where[5:60, 330:420].mean() > 0.9  # sky in the uppermost arch
+    assert where[500:, 200:950].mean() < 0.05
+    assert where[120:200, 620:680].mean() < 0.2  # the stones above the next one

@@ -30,7 +30,12 @@ def share(mask: np.ndarray, left: float, top: float, right: float, bottom: float
     ("name", "wanted", "place"),
     [
         ("roman-colosseum", "sky", (0.75, 0.1, 1, 0.9)),
+        ("roman-colosseum", "building", (0.1, 0.6, 0.6, 1)),
         ("lake-sherburne", "sky", (0, 0, 1, 0.15)),
+        ("lake-sherburne", "mountain", (0.2, 0.4, 0.8, 0.6)),
+        ("lake-sherburne", "water", (0.1, 0.85, 0.8, 0.95)),
+        ("singaporean-cityscape", "building", (0.35, 0.4, 0.8, 0.5)),
+        ("singaporean-cityscape", "water", (0, 0.65, 1, 0.8)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Train the segmenter on what its teacher answered (segmenter_views.py), and export it.
 
-    scripts/train/segmenter.py --views VIEWS --run RUN --minutes 90
+    scripts/train/segmenter.py --views VIEWS --teacher ade20k_deeplab.npz --run RUN --minutes 30
 
-A run can be stopped and started again: it goes on from RUN/checkpoint.pt. RUN/log.csv has the loss and, on
-pictures kept out of training, the share of cells where the answer is the teacher's; RUN/sheet.png shows some
-of them beside the teacher's. With --export the weights are written as float16 to models/bundled/.
+It starts from the teacher's first layers, which learn on at a lower rate than the rest. A run can be stopped
+and started again: it goes on from RUN/checkpoint.pt. RUN/log.csv has the loss and, on pictures kept out of
+training, the share of cells where the answer is the teacher's; RUN/sheet.png shows some of them beside the
+teacher's. With --export the weights are written as float16 to models/bundled/.
 """
 
 from __future__ import annotations
@@ -71,8 +72,12 @@ def main() -> None:
     trust = trusted(views.answers, small)
     dtype = torch.float32 if options.float32 else torch.bfloat16
     segmenter, average = (TorchSegmenter(dtype).to(device) for _ in range(2))
+    taken = segmenter.start_from(options.teacher)
     average.load_state_dict(segmenter.state_dict())
-    optimiser = torch.optim.AdamW(segmenter.parameters(), options.rate, (0.9, 0.99), weight_decay=0.02)
+    known = {id(parameter) for parameter in taken}
+    new = [parameter for parameter in segmenter.parameters() if id(parameter) not in known]
+    groups = [{"params": new, "factor": 1.0}, {"params": taken, "factor": options.taken}]
+    optimiser = torch.optim.AdamW(groups, options.rate, (0.9, 0.99), weight_decay=0.02)
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
@@ -94,8 +99,9 @@ def main() -> None:
         progress = spent / (60 * options.minutes)
         for group in optimiser.param_groups:
             falling = 0.5 + 0.5 * math.cos(math.pi * progress)
-            group["lr"] = options.rate * min(1, (step + 1) / WARM_UP) * max(falling, 0.01)
-        predicted = segmenter(recoloured(pictures, random).contiguous(memory_format=torch.channels_last))
+            rising = min(1, (step + 1) / WARM_UP)
+            group["lr"] = options.rate * group["factor"] * rising * max(falling, 0.01)
+        predicted = segmenter(recoloured(pictures, random))
         loss = F.cross_entropy(predicted, answers)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -150,13 +156,15 @@ def trusted(answers: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--views", type=Path, required=True, help="the folder that segmenter_views.py filled")
+    parser.add_argument("--teacher", type=Path, required=True, help="ade20k_deeplab.npz")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=90, help="of training in all, earlier runs included")
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--crop", type=int, default=192, help="side of the training crops in pixels")
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--crop", type=int, default=224, help="side of the training crops in pixels")
     parser.add_argument("--side", type=int, default=256, help="side of the pictures that are judged")
     parser.add_argument("--large", type=float, default=0.5, help="share of parts of the large photographs")
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--taken", type=float, default=0.1, help="rate of the teacher's layers, in this one")
     parser.add_argument("--every", type=int, default=250, help="steps between two checkpoints")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--float32", action="store_true", help="for processors without bfloat16 arithmetic")
@@ -220,7 +228,7 @@ def answered(segmenter: TorchSegmenter, pictures: Tensor, side: int, size: int) 
     """Logits (n, classes, size, size) of whole pictures seen at `side` pixels."""
     segmenter.eval()
     small = F.interpolate(pictures, (side, side), mode="bilinear", antialias=True, align_corners=False)
-    logits = segmenter(small.contiguous(memory_format=torch.channels_last))
+    logits = segmenter(small)
     return F.interpolate(logits, (size, size), mode="bilinear", align_corners=False)
 
 

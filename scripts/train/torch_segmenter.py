@@ -2,57 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.regions.segmenter import convolutions, forward
+from impasto.regions.segmenter import BLOCKS, convolutions, forward
 from impasto.runtime.torch_executor import TorchOps
-
-MOMENTUM = 0.05
-"""Of the running statistics of batch norms."""
-
-
-def normalised(name: str) -> bool:
-    """Whether a batch norm follows the convolution. It is folded into the weights in the end."""
-    return not name.startswith(("whole", "lift", "skip", "answer"))
-
-
-class Layer(nn.Module):
-    """A convolution, zeros beyond the borders, and its batch norm if it has one."""
-
-    def __init__(self, name: str, out: int, channels: int, kernel: int) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=not normalised(name))
-        self.norm = nn.BatchNorm2d(out, momentum=MOMENTUM) if normalised(name) else None
-        nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
-        if name == "answer":
-            nn.init.normal_(self.convolution.weight, std=0.01)
-        if self.convolution.bias is not None:
-            nn.init.zeros_(self.convolution.bias)
-        if self.norm is not None and name.endswith(".out"):  # a block starts as the identity
-            nn.init.zeros_(self.norm.weight)
-
-    def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of a convolution that does the same as both."""
-        weight, bias = self.convolution.weight.detach(), self.convolution.bias
-        if self.norm is None:
-            assert bias is not None
-            return weight, bias.detach()
-        mean, variance = self.norm.running_mean, self.norm.running_var
-        assert mean is not None
-        assert variance is not None
-        gain = self.norm.weight.detach() / (variance + self.norm.eps).sqrt()
-        return weight * gain[:, None, None, None], self.norm.bias.detach() - mean * gain
-
-    def apply_to(self, x: Tensor, stride: int) -> Tensor:
-        """In the dtype of `x`."""
-        weight, bias = self.convolution.weight.to(x.dtype), self.convolution.bias
-        if x.shape[2] > 1:  # of a single pixel the layout means nothing, and confuses the convolution
-            weight = weight.contiguous(memory_format=torch.channels_last)
-        bias = None if bias is None else bias.to(x.dtype)
-        x = F.conv2d(x, weight, bias, stride, weight.shape[-1] // 2)
-        return x if self.norm is None else self.norm(x)
 
 
 class TorchSegmenter(nn.Module):
@@ -65,30 +23,68 @@ class TorchSegmenter(nn.Module):
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.dtype = dtype
-        layers = {name.replace(".", "_"): Layer(name, *shape) for name, shape in convolutions().items()}
-        self.layers = nn.ModuleDict(layers)
+        self.tensors = nn.ParameterDict()
+        for name, (out, channels, kernel) in convolutions().items():
+            weight = torch.empty(out, channels, kernel, kernel)
+            nn.init.kaiming_normal_(weight, nonlinearity="relu")
+            if name == "answer":
+                nn.init.normal_(weight, std=0.01)
+            self.tensors[f"{name.replace('.', '_')}_weight"] = nn.Parameter(weight)
+            self.tensors[f"{name.replace('.', '_')}_bias"] = nn.Parameter(torch.zeros(out))
 
-    def layer(self, name: str) -> Layer:
-        found = self.layers[name.replace(".", "_")]
-        assert isinstance(found, Layer)
-        return found
+    def start_from(self, teacher: Path) -> list[nn.Parameter]:
+        """Take over the first layers of `ade20k_deeplab.npz`; returns their parameters."""
+        taken: list[nn.Parameter] = []
+        for name, value in first_layers(teacher).items():
+            parameter = self.tensors[name.replace(".", "_")]
+            parameter.data.copy_(torch.from_numpy(value))
+            taken.append(parameter)
+        return taken
 
     def exported(self) -> dict[str, Tensor]:
-        """The weights as `Ops` implementations expect them, with the batch norms folded in."""
+        """The weights as `Ops` implementations expect them."""
         weights: dict[str, Tensor] = {}
         for name in convolutions():
-            weights[f"{name}.weight"], weights[f"{name}.bias"] = self.layer(name).folded()
+            for kind in ("weight", "bias"):
+                weights[f"{name}.{kind}"] = self.tensors[f"{name.replace('.', '_')}_{kind}"].detach()
         return weights
 
     def forward(self, picture: Tensor) -> Tensor:
-        return forward(LayerOps(self), picture.to(self.dtype)).float()
+        weights = {
+            f"{name}.{kind}": self.tensors[f"{name.replace('.', '_')}_{kind}"].to(self.dtype)
+            for name in convolutions()
+            for kind in ("weight", "bias")
+        }
+        return forward(TorchOps(weights), picture.to(self.dtype)).float()
 
 
-class LayerOps(TorchOps):
-    """Operations whose convolutions are the layers of a `TorchSegmenter`."""
+def first_layers(teacher: Path) -> dict[str, np.ndarray]:
+    """The teacher's weights for the stem and the blocks, by the names of the segmenter's.
 
-    def __init__(self, module: TorchSegmenter) -> None:
-        self.module, self.dtype = module, module.dtype
-
-    def convolve(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
-        return self.module.layer(name).apply_to(x, stride)
+    The teacher takes -1..1 and we 0..1, which goes into the stem.
+    """
+    archive = np.load(teacher)
+    arrays = {int(key): archive[key].astype(np.float32) for key in archive.files if key.isdigit()}
+    layers: list[tuple[np.ndarray, np.ndarray]] = []
+    for operator in json.loads(str(archive["ops"])):
+        inputs, kind = operator["in"], operator["op"]
+        if kind == "DEQUANTIZE":
+            arrays[operator["out"][0]] = arrays[inputs[0]]
+        elif kind == "CONV_2D":
+            layers.append((arrays[inputs[1]].transpose(0, 3, 1, 2), arrays[inputs[2]]))
+        elif kind == "DEPTHWISE_CONV_2D":
+            layers.append((arrays[inputs[1]].transpose(3, 0, 1, 2), arrays[inputs[2]]))
+        elif kind in ("MUL", "ADD") and inputs[1] in arrays:  # a norm after a convolution
+            weight, bias = layers[-1]
+            value = arrays[inputs[1]]
+            scaled = weight * value[:, None, None, None], bias * value
+            layers[-1] = scaled if kind == "MUL" else (weight, bias + value)
+    names = ["stem"]
+    for index in range(len(BLOCKS)):
+        names += [f"block{index}.{part}" for part in ("expand", "see", "project")[0 if index else 1 :]]
+    found: dict[str, np.ndarray] = {}
+    for name, (weight, bias) in zip(names, layers, strict=False):
+        if name == "stem":
+            weight, bias = 2 * weight, bias - weight.sum((1, 2, 3))
+        found[f"{name}.weight"], found[f"{name}.bias"] = weight, bias
+    return found

@@ -1,9 +1,11 @@
 """The segmenter: what each part of a picture is, sky or building or person, by a network that comes along.
 
 It learned from a larger network's answers (Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a
-Neural Network"). It halves the resolution five times, sums up the whole picture at the bottom, because a
-blue patch is sky or water by what is around it (Liu et al. 2015, "ParseNet"), and comes back up to a quarter
-of the resolution with what it saw on the way down (Lin et al. 2017, "Feature Pyramid Networks").
+Neural Network") and started from that network's first layers, the inverted residuals of MobileNetV2
+(Sandler et al. 2018). They halve the resolution five times; the whole picture is summed up at the bottom,
+because a blue patch is sky or water by what is around it (Liu et al. 2015, "ParseNet"); on the way back up to
+a quarter of the resolution, what was seen on the way down comes in again (Lin et al. 2017, "Feature Pyramid
+Networks").
 """
 
 from __future__ import annotations
@@ -17,40 +19,56 @@ MULTIPLE = 32
 CELL = 4
 """Pixels of the input, across and down, that share one answer."""
 
-LEVELS = (32, 80, 160, 160)
-"""Channels at 1/4, 1/8, 1/16 and 1/32 of the resolution."""
+BLOCKS = (
+    (16, 1),
+    (24, 2),
+    (24, 1),
+    (32, 2),
+    (32, 1),
+    (32, 1),
+    (64, 2),
+    (64, 1),
+    (64, 1),
+    (64, 1),
+    (96, 1),
+    (96, 1),
+    (96, 1),
+    (160, 2),
+    (160, 1),
+)
+"""Channels and stride of each inverted residual. The teacher strides no more after the sixth, and spreads its
+kernels instead; with strides the same kernels see the same, on fewer points."""
 
-BLOCKS = (1, 2, 3, 3)
-"""Residual blocks at each of them."""
+STEM = 32
+"""Channels of the first convolution, at half the resolution."""
 
-NARROW = 80
-"""Channels inside a block of the two coarsest levels."""
+EXPANSION = 6
+"""Times as many channels inside a block, but for the first."""
+
+LEVELS = (2, 5, 12)
+"""Blocks after which the resolution is 1/4, 1/8 and 1/16, and whose results come in again on the way up."""
 
 UP = (48, 64, 96)
-"""Channels at 1/4, 1/8 and 1/16 on the way back up."""
+"""Channels at 1/4, 1/8 and 1/16 on the way up."""
 
 
 def convolutions() -> dict[str, tuple[int, int, int]]:
-    """(out, in, kernel) of each convolution, in the order in which they are applied."""
-    shapes: dict[str, tuple[int, int, int]] = {}
-    before = 3 * CELL * CELL
-    for level, (channels, blocks) in enumerate(zip(LEVELS, BLOCKS, strict=True)):
-        shapes[f"down{level}"] = (channels, before, 3)
-        for block in range(blocks):
-            name = f"block{level}{block}"
-            if channels > NARROW:
-                shapes[f"{name}.in"] = (NARROW, channels, 1)
-                shapes[f"{name}.see"] = (NARROW, NARROW, 3)
-                shapes[f"{name}.out"] = (channels, NARROW, 1)
-            else:
-                shapes[f"{name}.in"] = shapes[f"{name}.out"] = (channels, channels, 3)
+    """(out, in, kernel) of each convolution; `in` is 1 where it works channel by channel."""
+    shapes: dict[str, tuple[int, int, int]] = {"stem": (STEM, 3, 3)}
+    before = STEM
+    for index, (channels, _) in enumerate(BLOCKS):
+        inside = before * EXPANSION if index else before
+        if index:
+            shapes[f"block{index}.expand"] = (inside, before, 1)
+        shapes[f"block{index}.see"] = (inside, 1, 3)
+        shapes[f"block{index}.project"] = (channels, inside, 1)
         before = channels
     shapes["whole"] = (before, before, 1)
-    for level in (2, 1, 0):
-        shapes[f"lift{level}"] = (UP[level], before, 1)
-        shapes[f"skip{level}"] = (UP[level], LEVELS[level], 1)
-        shapes[f"join{level}"] = (UP[level], UP[level], 3)
-        before = UP[level]
+    for level, (block, channels) in reversed(list(enumerate(zip(LEVELS, UP, strict=True)))):
+        shapes[f"lift{level}"] = (channels, before, 1)
+        shapes[f"skip{level}"] = (channels, BLOCKS[block][0], 1)
+        shapes[f"join{level}"] = (channels, channels, 3)
+        before = channels
     return shapes | {"answer": (len(CLASSES), before, 1)}
 
 
@@ -62,24 +80,22 @@ def forward(ops: Ops, picture: Tensor) -> Tensor:
         picture: (N, 3, H, W) float, sRGB in 0..1; H and W multiples of `MULTIPLE`.
 
     Returns:
-        (N, classes, H / `CELL`, W / `CELL`) float: logits of `CLASSES`, in their order.
+        (N, classes, H / `CELL`, W / `CELL`) float: logits, whose softmax is the probabilities of
+        `impasto.selector.CLASSES`.
     """
-
-    def block(x: Tensor, name: str, narrow: bool) -> Tensor:
-        y = ops.relu(ops.convolve(x, f"{name}.in"))
-        if narrow:
-            y = ops.relu(ops.convolve(y, f"{name}.see"))
-        return ops.relu(ops.add(x, ops.convolve(y, f"{name}.out")))
-
-    x = ops.unshuffle(picture, CELL)
+    x = ops.relu6(ops.convolve(picture, "stem", stride=2))
+    before = STEM
     seen: list[Tensor] = []
-    for level, (channels, blocks) in enumerate(zip(LEVELS, BLOCKS, strict=True)):
-        x = ops.relu(ops.convolve(x, f"down{level}", stride=2 if level else 1))
-        for index in range(blocks):
-            x = block(x, f"block{level}{index}", channels > NARROW)
-        seen.append(x)
+    for index, (channels, stride) in enumerate(BLOCKS):
+        y = ops.relu6(ops.convolve(x, f"block{index}.expand")) if index else x
+        y = ops.relu6(ops.convolve(y, f"block{index}.see", stride=stride))
+        y = ops.convolve(y, f"block{index}.project")
+        x = ops.add(x, y) if (channels, stride) == (before, 1) else y
+        before = channels
+        if index in LEVELS:
+            seen.append(x)
     x = ops.relu(ops.add(x, ops.convolve(ops.mean(x), "whole")))
-    for level in (2, 1, 0):
+    for level in reversed(range(len(LEVELS))):
         lifted = ops.double(ops.convolve(x, f"lift{level}"))
         x = ops.relu(ops.add(lifted, ops.convolve(seen[level], f"skip{level}")))
         x = ops.relu(ops.convolve(x, f"join{level}"))

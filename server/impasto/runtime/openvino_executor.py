@@ -52,6 +52,9 @@ class OpenVinoOps:
     def relu(self, x: Any) -> Any:
         return opset13.relu(x)
 
+    def relu6(self, x: Any) -> Any:
+        return opset13.clamp(x, 0.0, 6.0)
+
     def add(self, x: Any, y: Any) -> Any:
         return opset13.add(x, y)
 

@@ -41,6 +41,9 @@ class TorchOps:
     def relu(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
+    def relu6(self, x: Tensor) -> Tensor:
+        return F.relu6(x)
+
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y
 
