@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemons import SOURCES, TESTS
+from impasto.backends.cluster import Cluster
+from impasto.errors import DaemonError
 
 STORE = 100_000_000
 """Bytes of shared memory of each machine."""
@@ -26,7 +28,29 @@ STORE = 100_000_000
 class Machine:
     """One of them: all processes of one `ray start`, which are a process group."""
 
-    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    words: list[str]
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+        self.process = subprocess.Popen(
+            [*command, f"--object-store-memory={STORE}", *self.words],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def revive(self) -> bool:
+        """Start it again if it has ended: Ray gives its helpers 15 s, which a busy machine may exceed."""
+        ended = self.process.poll() is not None
+        if ended:
+            self.kill()
+            self.start()
+        return ended
 
     def kill(self) -> None:
         """End it as a power failure does."""
@@ -42,6 +66,7 @@ class Simulated:
     Attributes:
         address: of the head, which has no cores of its own: it only keeps the lists.
         machines: that paint.
+        revived: how often one had to be started again.
     """
 
     address: str
@@ -49,12 +74,18 @@ class Simulated:
     environment: dict[str, str]
     head: Machine
     machines: list[Machine] = field(default_factory=list)
+    revived: int = 0
 
     def add(self, cores: int = 1) -> Machine:
         """A machine more."""
         words = [f"--address={self.address}", f"--num-cpus={cores}", "--num-gpus=0"]
-        self.machines.append(start(self.environment, words))
+        self.machines.append(Machine(self.environment, words))
         return self.machines[-1]
+
+    def revive(self) -> None:
+        """Start again what could not start."""
+        for machine in (self.head, *self.machines):
+            self.revived += machine.revive()
 
     def painters(self) -> list[int]:
         """Pids of the painters, by the title that Ray gives them."""
@@ -69,18 +100,6 @@ class Simulated:
     @property
     def token(self) -> bytes:
         return self.environment["RAY_AUTH_TOKEN"].encode()
-
-
-def start(environment: dict[str, str], words: list[str]) -> Machine:
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
-    process = subprocess.Popen(
-        [*command, f"--object-store-memory={STORE}", *words],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    return Machine(process)
 
 
 def free_port() -> int:
@@ -99,9 +118,9 @@ def cluster(machines: int = 2, cores: int = 1) -> Iterator[Simulated]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(folder),
         "RAY_raylet_start_wait_time_s": "120",
-        "RAY_health_check_period_ms": "500",
-        "RAY_health_check_timeout_ms": "2000",
-        "RAY_health_check_failure_threshold": "3",
+        "RAY_health_check_period_ms": "1000",
+        "RAY_health_check_timeout_ms": "60000",
+        "RAY_health_check_failure_threshold": "4",
         "PYTHONPATH": os.pathsep.join([str(SOURCES), str(TESTS), os.environ.get("PYTHONPATH", "")]),
     }
     before = {name: os.environ.get(name) for name in names}
@@ -110,9 +129,8 @@ def cluster(machines: int = 2, cores: int = 1) -> Iterator[Simulated]:
     words = ["--head", f"--port={address.rpartition(':')[2]}", "--num-cpus=0", "--num-gpus=0"]
     words += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", f"--temp-dir={folder}"]
     environment = dict(os.environ)
-    simulated = Simulated(address, folder, environment, start(environment, words))
+    simulated = Simulated(address, folder, environment, Machine(environment, words))
     try:
-        wait_for(address)
         for _ in range(machines):
             simulated.add(cores)
         yield simulated
@@ -127,14 +145,14 @@ def cluster(machines: int = 2, cores: int = 1) -> Iterator[Simulated]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for(address: str, seconds: float = 60.0) -> None:
-    """Wait until somebody listens there."""
-    host, _, port = address.rpartition(":")
-    deadline = time.monotonic() + seconds
+def joined_to(machines: Simulated, entry: str = "impasto.backends.work") -> Cluster:
+    """The watching machine's side; on a busy machine, a cluster takes its time to come up."""
+    deadline = time.monotonic() + 120
     while True:
+        machines.revive()
         try:
-            socket.create_connection((host, int(port)), 1.0).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, "the head did not start"
-            time.sleep(0.1)
+            return Cluster(machines.address, entry, cores=1)
+        except DaemonError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)

@@ -75,6 +75,7 @@ class Cluster:
         # Without a token, whoever reaches a cluster's ports runs what he likes; and nobody is told.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_gcs_rpc_server_connect_timeout_s", "30")  # the head may be busy
         try:
             import ray
             from ray.exceptions import RayError
