@@ -114,7 +114,7 @@ def test_who_waits_can_be_stopped() -> None:
 def painting() -> Iterator[Running]:
     with daemon("--entry", "impasto.backends.work") as running:
         with running.connect() as client:
-            until(lambda: client.status()["worker"]["state"] == "ready", 60)
+            until(lambda: client.status()["worker"]["state"] == "ready", 120)
         yield running
 
 
@@ -124,7 +124,9 @@ def test_an_interactive_job_is_painted_before_the_batch_that_had_begun(painting:
     data = EXAMPLE.read_bytes()
     fine = '{"look": {"style": "kiss", "scale": 0.35}}'
     with painting.connect() as batch, painting.connect() as editor:
+        alone = time.monotonic()
         expected = bytes(editor.run(JOB, KIND, data, priority="interactive")[1])
+        alone = time.monotonic() - alone
         jobs = [batch.submit(fine, KIND, data, "batch") for _ in range(2)]
         until(lambda: any(batch.wait(job, 0.02)[2] == "painting" for job in jobs))
         asked, begun = time.monotonic(), []
@@ -137,7 +139,7 @@ def test_an_interactive_job_is_painted_before_the_batch_that_had_begun(painting:
         unfinished = [job for job in jobs if batch.wait(job)[0] != "done"]
         assert result == expected
         assert len(unfinished) == 2
-        assert begun[0] < 0.5
+        assert begun[0] < max(0.5, 2 * alone)  # on a busy machine, all takes longer
         pictures = []
         for job in jobs:
             until(lambda job=job: batch.wait(job, 0.2)[0] == "done", 60)
