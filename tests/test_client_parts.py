@@ -72,6 +72,7 @@ def test_copies_fit_and_clicks_fall_into_the_layer() -> None:
     assert small.to_layer(0, 0, 4000, 1000) == (0, 0)
     assert small.to_layer(399.95, 99.95, 4000, 1000) == (3999, 999)
     assert small.to_layer(-5, 500, 4000, 1000) == (0, 999)
+    assert small.enclosed_mask(b"x")[0]["channels"] == 1
     assert small.meta() == {"kind": "pixels", "width": 400, "height": 100, "channels": 3, "dtype": "uint8"}
 
 

@@ -42,9 +42,8 @@ def drive(place: Guest, gimp_home: Path, script: str, **environment: str) -> dic
     words = ["gimp-console", "-id", "--quit", "--batch-interpreter", "python-fu-eval", "-b", batch]
     own = {"GIMP3_DIRECTORY": str(gimp_home / "profile"), "HOME": str(gimp_home), "REPORT": str(report)}
     own |= {"LC_ALL": "C.UTF-8", "DRIVERS": str(DRIVERS)}
-    done = place.run(
-        words, own | environment, [gimp_home, ROOT, *map(Path, environment.get("SEEN", "").split())]
-    )
+    seen = [gimp_home, ROOT, *map(Path, environment.get("SEEN", "").split())]
+    done = place.run(words, own | environment, seen, 850)
     assert report.exists(), done.stdout[-2000:] + done.stderr[-4000:]
     return json.loads(report.read_text())
 

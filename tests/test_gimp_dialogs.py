@@ -89,7 +89,7 @@ class Desk:
         name: str,
         window: tuple[int, int, int, int],
         shows: Callable[[Image.Image], bool] = lambda _picture: True,
-        seconds: float = 60.0,
+        seconds: float = 150.0,
     ) -> Image.Image:
         """A screenshot of a window that shows what it should, and has stopped changing."""
         before, deadline = self._cut(name, window), time.monotonic() + seconds
@@ -105,7 +105,7 @@ class Desk:
         x, y, width, height = window
         return self.shot(name).crop((x, y, x + width, y + height))
 
-    def report(self, seconds: float = 60.0) -> dict[str, Any]:
+    def report(self, seconds: float = 150.0) -> dict[str, Any]:
         """What the procedure did, when it has ended."""
         file = self._tasks / f"{self._number}.report"
         try:
@@ -173,6 +173,7 @@ PREVIEW = (30, 30, 500, 290)
 """Where the dialog of Stylize shows the layer."""
 
 
+@pytest.mark.timeout(900)
 def test_stylize(desk: Desk) -> None:
     x, y, width, height = window = desk.open("impasto-stylize", "Stylize with Impasto")
     wave = desk.settled("stylize", window, lambda shot: lively(shot, PREVIEW))
@@ -200,6 +201,7 @@ OTTER, POND = (330, 200, 520, 270), (330, 80, 560, 130)
 """Where the dialog of Stylize regions shows the otter's body, and the water above it."""
 
 
+@pytest.mark.timeout(900)
 def test_regions(desk: Desk) -> None:
     if not mirror.has("mobile-sam"):
         pytest.skip(f"the weights of Segment Anything are not in {mirror.MIRROR}")
@@ -234,6 +236,7 @@ def test_regions(desk: Desk) -> None:
     assert desk.undone() == [below], "not one step"
 
 
+@pytest.mark.timeout(900)
 def test_select(desk: Desk) -> None:
     if not mirror.has("mobile-sam"):
         pytest.skip(f"the weights of Segment Anything are not in {mirror.MIRROR}")

@@ -25,6 +25,10 @@ class Small(NamedTuple):
         sides = {"width": self.width, "height": self.height, "channels": self.channels}
         return {"kind": "pixels", **sides, "dtype": "uint8"}
 
+    def enclosed_mask(self, mask: bytes) -> tuple[dict[str, object], bytes]:
+        """A mask of it, a byte a pixel, as what goes along with a job."""
+        return {**self.meta(), "channels": 1}, mask
+
     def to_layer(self, x: float, y: float, width: int, height: int) -> tuple[int, int]:
         """The pixel of a layer of that size that lies under a point of this copy."""
         across = min(max(int(x / self.width * width), 0), width - 1)

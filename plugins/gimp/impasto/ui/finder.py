@@ -34,6 +34,10 @@ class Finder:
         picks = parse(select)
         return picks.scaled(self.small.scale, self.small.scale).text() if picks else select
 
+    def known(self, region: dict[str, Any]) -> bytes | None:
+        """The mask of a region, grown and feathered, if it was found before."""
+        return self._known.get((region["select"], region.get("feather", 0), region.get("grow", 0)))
+
     def warm(self) -> None:
         """Have the picture looked at before the first click, which is then answered sooner."""
         middle = f"points:{self.small.width // 2},{self.small.height // 2}"

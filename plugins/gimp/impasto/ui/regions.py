@@ -346,13 +346,17 @@ class RegionsDialog:
     def _told(self, region: dict[str, Any], package: Package) -> dict[str, Any]:
         """A region for the small copy, as the daemon takes it."""
         small, select = self._finder.small, region["select"]
+        found = self._finder.known(region)
+        if found is not None:  # nothing has to be looked for again
+            unchanged = {key: value for key, value in region.items() if key not in ("feather", "grow")}
+            key = f"{select} {region.get('feather')} {region.get('grow')}"
+            return package.region(unchanged) | {"select": package.enclose(key, small.enclosed_mask(found))}
         if select in GIMPS_OWN or select.startswith(CHANNEL):
             mask = source_of(select, self._image, self._layer)
             _ok, x, y = self._layer.get_offsets()
             x, y = (0, 0) if select == LAYER_MASK else (x, y)
             data = mask_copy(mask, x, y, small) if mask else bytes(small.width * small.height)
-            meta = {"kind": "pixels", "width": small.width, "height": small.height}
-            select = package.enclose(select, ({**meta, "channels": 1, "dtype": "uint8"}, data))
+            select = package.enclose(select, small.enclosed_mask(data))
         told = package.region(region) | {"select": self._finder.on_copy(select)}
         for key in ("feather", "grow"):
             if told.get(key):
