@@ -47,7 +47,8 @@ def profile_of_its_own():
             # anew in each process: of 65535, dark values were seen to move by 2 where the mask is 0.
             code, slack = ("B", 1) if precision == P.U8_NON_LINEAR else ("H", 4)
             a, b = (array.array(code, part[start:end]) for part in (before, after))
-            assert max(abs(x - y) for x, y in zip(a, b, strict=True)) <= slack, row
+            most = max(abs(x - y) for x, y in zip(a, b, strict=True))
+            assert most <= slack, (precision, row, most)
         image.delete()
 
 
