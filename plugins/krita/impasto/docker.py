@@ -142,12 +142,13 @@ class ImpastoDocker(krita.DockWidget):
             self._show_state(sentence)
 
         def done(answer: Any) -> None:
+            ran = self._runs
             self._show_state("")
+            if ran:  # a preview that failed would be sent again for ever
+                return
             self.gallery.take(*answer)
-            self._show_edited()
             self.regions.refresh()
-            self.preview.forget()
-            self.preview.later()
+            self._show_edited()
 
         self._courier.send("catalogue", fetch, done, failed)
 
