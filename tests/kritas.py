@@ -61,7 +61,8 @@ class Krita:
             "REPORT": str(report),
             **(more or {}),
         }
-        folders = [self.home, TESTS.parent, runtime.parent]
+        seen = Path(environment.get("LATER") or runtime).parent
+        folders = list(dict.fromkeys([self.home, TESTS.parent, runtime.parent, seen]))
         output = self.home / "output.txt"
         with screen(self.guest, self.home, folders, "1600x1000") as own:
             environment["DISPLAY"] = own.environment["DISPLAY"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
 package: Any = importlib.import_module("package_plugins")
 
+PHOTO = ROOT / "examples" / "oakland-zoo-otters.jpg"
 ENTRY = ("--entry", "impasto.backends.work")
 REBORN = """#!/bin/sh
 # In the place of the command “impasto”: asks the test, outside, for a daemon.
@@ -84,6 +86,7 @@ def test_all_cases(krita: Krita) -> None:
                 {
                     "DAEMON": str(running.process.pid),
                     "PATH": f"{krita.home}/bin:/usr/bin:/bin",
+                    "PHOTO": str(PHOTO),
                     "STYLE_FILE": str(ROOT / "examples" / "roman-colosseum.jpg"),
                     "ONLY": os.environ.get("ONLY", ""),
                 },
@@ -109,3 +112,35 @@ def test_the_zip_goes_through_kritas_own_importer_and_paints(empty: Krita) -> No
         empty.configuration.write_text(installer.switched(text, on=True))
         painted = empty.drive("paint_once.py", running.runtime, timeout=200)
     assert painted["paint_once"]["error"] == ""
+
+
+@pytest.mark.timeout(600)
+def test_screenshots(krita: Krita, tmp_path: Path) -> None:
+    """The docker without a daemon, which is then found, idle, with a preview, and painting."""
+    named = os.environ.get("IMPASTO_ARTEFACTS")
+    artefacts = Path(named) if named else tmp_path
+    artefacts.mkdir(parents=True, exist_ok=True)
+    shots = krita.home / "shots"
+    shots.mkdir()
+    with daemons.daemon(*ENTRY) as running:
+        report = krita.drive(
+            "shots.py",
+            krita.home / "none" / "run",
+            {"SHOTS": str(shots), "LATER": str(running.runtime), "PHOTO": str(PHOTO)},
+        )
+    for path in shots.iterdir():
+        shutil.copy(path, artefacts / f"krita-{path.name}")
+    failed = {name: entry["error"] for name, entry in report.items() if entry["error"]}
+    assert failed == {}
+    assert {path.stem for path in shots.iterdir()} >= {"no-daemon", "idle", "painting", "history"}
+
+
+@pytest.mark.timeout(600)
+def test_twelve_megapixels(krita: Krita) -> None:
+    """Krita's window answers all the while; the limits leave room for a machine that is busy."""
+    with daemons.daemon(*ENTRY) as running:
+        report = krita.drive("large.py", running.runtime, {"PHOTO": str(PHOTO)})
+    for name, entry in report.items():
+        assert entry["error"] == "", name
+        assert entry["figures"]["gap_waiting"] < 1.5, entry["figures"]
+        assert entry["figures"]["gap_reading_inserting"] < 2.0, entry["figures"]
