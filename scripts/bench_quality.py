@@ -27,7 +27,8 @@ from torch import Tensor
 
 from impasto.engines.descent import descend
 from impasto.engines.gallery import GalleryEngine
-from impasto.engines.vgg import Vgg, gram
+from impasto.engines.losses import gram
+from impasto.engines.vgg import Vgg
 from impasto.job import Look
 from impasto.models import gallery
 from impasto.raster import load
@@ -114,17 +115,19 @@ def optimisation(vgg: Vgg, steps: int, style_weight: float) -> Paint:
     def paint(content: Tensor, style: Tensor) -> Tensor:
         photo, wanted = Likeness(vgg, content), Likeness(vgg, style)
 
-        def loss(x: Tensor) -> Tensor:
+        def slope(image: Tensor) -> tuple[Tensor, Tensor]:
+            x = image.clone().requires_grad_()
             features = vgg(x, LAYERS[-1], lambda: None)
             apart = (features[LAYERS[-1]] - photo.content).square().sum() / photo.content.square().sum()
             for name in LAYERS:
                 target = wanted.grams[name]
                 distance = (gram(features[name]) - target).square().sum() / target.square().sum()
                 apart = apart + style_weight / len(LAYERS) * distance
-            return apart
+            (gradient,) = torch.autograd.grad(apart, x)
+            return apart.detach(), gradient
 
         with torch.enable_grad():
-            return descend(content, loss, steps, lambda: None, lambda step: None)
+            return descend(content, slope, steps, lambda: None, lambda step: None, rate=0.03)
 
     return paint
 

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.engines.vgg import Vgg, gram, statistics
+from impasto.engines.losses import gram
+from impasto.engines.vgg import Vgg, statistics
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 

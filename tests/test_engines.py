@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +13,21 @@ import numpy as np
 import pytest
 
 from impasto.cli import main
-from impasto.engines import ENGINES, Engine, engine
-from impasto.errors import Cancelled, ImpastoError, ModelMissing, UsageError
-from impasto.job import ENGINES as NAMES
-from impasto.job import Look
+from impasto.engines import Engine, engine, technique
+from impasto.errors import Cancelled, JobError, ModelMissing, UsageError
+from impasto.job import ENGINES, Job, Look
+from impasto.models import store
 from impasto.styles.sources import StyleSource
 from mirror import MIRROR, import_models
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 F = torch.nn.functional
 
-PICTURES = ("adain", "optimise")
+PICTURES = ("refine", "optimise", "adain", "wct")
+"""Engines that look at style pictures."""
+
+QUICK = (("size", 960), ("steps", 4))
+"""Options of a short optimisation at full working size, which for the small pictures here is their own."""
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
@@ -30,6 +37,9 @@ def picture(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
 def source(pixels: np.ndarray | None, weight: float = 1.0) -> StyleSource:
     return StyleSource("painting.jpg", "painting", weight, None, pixels)
 
+
+WHOLE = {"refine": (("start", "content"),)}
+"""What the gallery's network paints depends on all of a picture."""
 
 STYLE = (source(picture(40, 50, 1)),)
 
@@ -43,20 +53,29 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> object:
     """The published weights, imported into a store."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMPASTO_MODELS", str(tmp_path_factory.mktemp("models")))
-        import_models("vgg19-normalised", "adain-decoder")
+        import_models(*{name for each in PICTURES for name in technique(each).weights})
         engine.cache_clear()
         yield
     engine.cache_clear()
 
 
 @pytest.fixture(params=PICTURES)
-def painter(request: pytest.FixtureRequest, weights: object, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    monkeypatch.setattr("impasto.engines.optimise.STAGES", ((1 / 4, 2), (1.0, 1)))
+def painter(request: pytest.FixtureRequest, weights: object) -> Engine:
     return engine(request.param)
 
 
-def test_a_job_knows_every_engine() -> None:
-    assert ("auto", *ENGINES) == NAMES
+def look(painter: Engine, *options: tuple[str, Any]) -> Look:
+    """A look that paints quickly."""
+    return Look(options=(*(QUICK if "steps" in painter.options else ()), *options))
+
+
+@pytest.mark.parametrize("name", ENGINES[1:])
+def test_an_engine_states_what_it_is(name: str) -> None:
+    kind = technique(name)
+    assert kind.name == name
+    assert kind.title and kind.paper and kind.speed
+    assert all(option.fits(option.default) and option.meaning for option in kind.options.values())
+    assert all(store.find(model) for model in kind.weights)
 
 
 def test_adain_is_the_published_formula(weights: object) -> None:
@@ -98,7 +117,7 @@ def test_adain_is_the_published_formula(weights: object) -> None:
 def test_progress_rises_and_the_same_job_gives_the_same_bytes(painter: Engine) -> None:
     fractions: list[float] = []
     results = [
-        painter.paint(picture(), STYLE, Look(), nothing, None, lambda f, what: fractions.append(f))
+        painter.paint(picture(), STYLE, look(painter), nothing, None, lambda f, what: fractions.append(f))
         for _ in range(2)
     ]
     half = fractions[: len(fractions) // 2]
@@ -113,7 +132,7 @@ def test_progress_rises_and_the_same_job_gives_the_same_bytes(painter: Engine) -
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (17, 3)])
 def test_tiny_and_flat_pictures_are_finite(height: int, width: int, painter: Engine) -> None:
     flat = (source(np.full((5, 4, 3), 0.5, np.float32)),)
-    result = painter.paint(np.zeros((height, width, 3), np.float32), flat, Look(), nothing)
+    result = painter.paint(np.zeros((height, width, 3), np.float32), flat, look(painter), nothing)
     assert result.shape == (height, width, 3)
     assert np.isfinite(result).all()
 
@@ -128,50 +147,68 @@ def test_it_can_be_stopped(painter: Engine) -> None:
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        painter.paint(picture(), STYLE, Look(), stop)
+        painter.paint(picture(), STYLE, look(painter), stop)
     assert calls == 16
 
 
-def test_statistics_come_from_the_mask_alone() -> None:
-    from impasto.engines.vgg import gram, statistics
+def test_it_can_be_stopped_within_a_second(painter: Engine) -> None:
+    """Between two looks whether to stop, at a size as it is painted at."""
+    times: list[float] = []
 
-    features = torch.rand(1, 8, 6, 10, generator=torch.Generator().manual_seed(0))
-    mask = torch.zeros(1, 1, 6, 10)
-    mask[..., :5] = 0.1
-    changed = features.clone()
-    changed[..., 5:] = 100
-    for measure in (lambda x: torch.cat(statistics(x, mask)), lambda x: gram(x, mask)):
-        assert torch.equal(measure(features), measure(changed))
-    mean, deviation = statistics(features, mask)
-    inside = features[..., :5].flatten(2)
-    assert torch.allclose(mean.flatten(), inside.mean(2)[0], atol=1e-6)
-    assert torch.allclose(deviation.flatten(), (inside.var(2)[0] + 1e-5).sqrt(), atol=1e-6)
+    def stop() -> None:
+        times.append(time.thread_time())
+        if len(times) > 60:
+            raise Cancelled("stopped")
 
-
-def test_the_frozen_convolution_and_the_gram_loss_have_the_right_gradients() -> None:
-    from impasto.engines.vgg import FrozenConvolution, gram
-
-    random = torch.Generator().manual_seed(0)
-    weight, bias = (torch.randn(*s, dtype=torch.float64, generator=random) for s in ((4, 3, 3, 3), (4,)))
-    x = torch.randn(1, 3, 6, 5, dtype=torch.float64, generator=random).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: FrozenConvolution.apply(x, weight, bias, nothing), (x,))
-    assert torch.autograd.gradcheck(lambda x: gram(x).square().sum(), (x,))
+    large = picture(96, 128)
+    given = Look(options=(("size", 960), ("steps", 2)) if "steps" in painter.options else ())
+    with contextlib.suppress(Cancelled):
+        painter.paint(large, (source(large),), given, stop)
+    assert max(np.diff(times)) < 1
 
 
-def test_a_loss_that_is_no_number_is_survived() -> None:
-    from impasto.engines.descent import descend
+def test_a_picture_gray_and_huge_in_value_stays_finite(painter: Engine) -> None:
+    gray = np.repeat(picture()[..., :1], 3, 2) * 1e4
+    result = painter.paint(gray, STYLE, look(painter), nothing)
+    assert np.isfinite(result).all()
+    assert 0 <= result.min() <= result.max() <= 1
 
-    calls = 0
 
-    def loss(x: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        return (x - 0.25).square().sum() * (float("nan") if calls in (1, 5) else 1)
+def test_only_what_is_in_the_mask_has_a_say(painter: Engine) -> None:
+    """A picture that differs outside the mask, far from it, is painted alike in the mask."""
+    photo, mask = picture(64, 320), np.zeros((64, 320), np.float32)
+    mask[:, :60] = 1
+    changed = photo.copy()
+    changed[:, 260:] = 0.9
+    given = look(painter, *WHOLE.get(painter.name, ()))
+    wanted = painter.paint(photo, STYLE, given, nothing, mask)[:, :60]
+    masked, whole = (painter.paint(changed, STYLE, given, nothing, each)[:, :60] for each in (mask, None))
+    assert np.abs(masked - wanted).max() < 0.02
+    assert np.abs(whole - wanted).max() > np.abs(masked - wanted).max()
 
-    result = descend(torch.full((1, 3, 4, 4), 0.75), loss, 150, nothing, lambda step: None)
-    assert (result - 0.25).abs().max() < 0.1
-    with pytest.raises(ImpastoError, match="finite"):
-        descend(result, lambda x: x.sum() * float("nan"), 50, nothing, lambda step: None)
+
+def test_a_blend_lies_between_its_styles(painter: Engine) -> None:
+    dark, light = (source(picture(40, 50, 1) * part, 0.5) for part in (0.2, 1.0))
+    longer = (("size", 960), ("steps", 12)) if "steps" in painter.options else ()
+    means = [
+        painter.paint(picture(), styles, Look(options=longer), nothing).mean()
+        for styles in ((replace(dark, weight=1.0),), (dark, light), (replace(light, weight=1.0),))
+    ]
+    assert means == sorted(means)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"step": 5}, "did you mean “steps”"), ({"steps": 0}, "1 to 10000"), ({"loss": "l2"}, "gram")],
+)
+def test_an_option_that_an_engine_cannot_take_is_named(
+    weights: object, options: dict[str, Any], message: str
+) -> None:
+    given = Job.from_dict({"look": {"style": "kiss", "options": options}}).look
+    with pytest.raises(JobError, match=message):
+        engine("optimise").check(STYLE, given)
+    with pytest.raises(JobError, match="has no option"):
+        engine("gallery").check(STYLE, given)
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -180,15 +217,21 @@ def test_without_weights_the_command_is_named(
 ) -> None:
     monkeypatch.setenv("IMPASTO_MODELS", str(tmp_path))
     engine.cache_clear()
-    with pytest.raises(ModelMissing, match="impasto models pull vgg19-normalised"):
+    first = technique(name).weights[0]
+    with pytest.raises(ModelMissing, match=f"impasto models pull {first}"):
         engine(name)
     assert main(["engines", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["gallery"]["ready"] is True
     assert rows[name]["ready"] is False
-    assert "impasto models pull vgg19-normalised" in rows[name]["command"]
+    assert f"impasto models pull {first}" in rows[name]["command"]
+    photo = Path(__file__).parents[1] / "examples/roman-colosseum.jpg"
+    command = ["stylize", str(photo), "--style", str(photo), "--engine", name, "-o", str(tmp_path / "a.png")]
+    assert main([*command, "--no-daemon"]) == 4
+    assert f"impasto models pull {first}" in capsys.readouterr().err
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_a_style_without_a_picture_is_refused(painter: Engine) -> None:
     with pytest.raises(UsageError, match="picture"):
-        painter.check((source(None),))
+        painter.check((source(None),), Look())

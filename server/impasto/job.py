@@ -19,7 +19,9 @@ from impasto.errors import JobError, did_you_mean
 
 VERSION = 1
 FORMATS = ("jpeg", "png", "tiff", "webp", "avif")
-ENGINES = ("auto", "gallery", "adain", "optimise")
+ENGINES = ("auto", "gallery", "refine", "optimise", "adain", "wct")
+"""Techniques; each but "auto" is a module of `impasto.engines`."""
+
 DELIVERIES = ("", "layers", "masks", "segments")
 NO_STYLE = "none"
 """As the style of a region: it stays as it is."""
@@ -105,6 +107,7 @@ class Look:
         tile: the picture is a texture that repeats, and so is the painting: its edges meet.
         sprite: only what is opaque counts, and its colours go on where the picture is transparent,
             so that a filtered edge shows no other.
+        options: the engine's own, in alphabetical order; “impasto engines NAME” lists them.
     """
 
     style: tuple[StyleRef, ...] = ()
@@ -116,6 +119,7 @@ class Look:
     seed: int = 0
     tile: bool = False
     sprite: bool = False
+    options: tuple[tuple[str, values.Value], ...] = ()
 
     @classmethod
     def from_dict(cls, data: Any, where: str = "look", others: Sequence[str] = ()) -> Self:
@@ -136,6 +140,7 @@ class Look:
             seed=values.whole(data.get("seed", 0), "seed", 0, 2**63 - 1),
             tile=values.flag(data.get("tile", False), "tile"),
             sprite=values.flag(data.get("sprite", False), "sprite"),
+            options=values.options(data.get("options", {})),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,7 +148,16 @@ class Look:
         if self.style:
             refs = [ref.to_dict() for ref in self.style]
             data["style"] = refs[0] if len(refs) == 1 else refs
+        if self.options:
+            data["options"] = dict(self.options)
         return data
+
+    def base_of(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """The table that a region's or variant's changes are made to: another engine has other options."""
+        base = self.to_dict()
+        if changes.get("engine", self.engine) != self.engine:
+            base.pop("options", None)
+        return base
 
 
 @dataclass(frozen=True)
@@ -171,7 +185,7 @@ class Region:
         changes = {key: value for key, value in data.items() if key not in own}
         if changes.get("style") == NO_STYLE:
             changes["style"] = []
-        look = Look.from_dict(base.to_dict() | changes, "region", [*own])
+        look = Look.from_dict(base.base_of(changes) | changes, "region", [*own])
         return cls(
             select=str(selector.parse(values.text(data.get("select"), "The “select” of a region"))),
             look=look,
@@ -181,8 +195,10 @@ class Region:
 
     def to_dict(self, base: Look = Look()) -> dict[str, Any]:
         """The inverse of `from_dict` with the same `base`."""
-        usual = {field.name: field.default for field in fields(Look)} | base.to_dict()
+        usual = {field.name: field.default for field in fields(Look)} | {"options": {}}
+        usual |= base.base_of({"engine": self.look.engine})
         complete = {field.name: getattr(self.look, field.name) for field in fields(Look)}
+        complete["options"] = dict(self.look.options)
         complete["style"] = self.look.to_dict().get("style", NO_STYLE if base.style else ())
         data = {key: value for key, value in complete.items() if value != usual[key]}
         rest = {key: value for key, value in _non_default(self).items() if key in ("feather", "grow")}
@@ -281,7 +297,7 @@ class Job:
         given = {key: value for key, value in changes.items() if value is not None}
         return Job.from_dict(
             {
-                "look": self.look.to_dict() | {key: given[key] for key in look & given.keys()},
+                "look": self.look.base_of(given) | {key: given[key] for key in look & given.keys()},
                 "output": replace(self.output, variants="all").to_dict()
                 | {key: given[key] for key in output & given.keys()},
                 "region": given.get("region", regions),
@@ -301,8 +317,11 @@ class Job:
     def _changes(self, variant: Job, regions: list[Any]) -> dict[str, Any]:
         """The inverse of `_variant`."""
         changes: dict[str, Any] = {}
-        for own, base in ((variant.look, self.look), (variant.output, self.output)):
-            known = own.to_dict()
+        same = replace(
+            self.look, options=self.look.options if variant.look.engine == self.look.engine else ()
+        )
+        for own, base in ((variant.look, same), (variant.output, self.output)):
+            known = {"options": {}} | own.to_dict()
             for field in fields(own):
                 value = getattr(own, field.name)
                 if value != getattr(base, field.name) and field.name != "variants":

@@ -7,6 +7,9 @@ from typing import Any
 
 from impasto.errors import JobError, did_you_mean
 
+Value = float | int | str
+"""Of an engine's option."""
+
 
 def number(value: Any, where: str, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -58,3 +61,16 @@ def flag(value: Any, where: str) -> bool:
     if not isinstance(value, bool):
         raise JobError(f"{where} must be true or false, not {value!r}.")
     return value
+
+
+def options(value: Any) -> tuple[tuple[str, Value], ...]:
+    """Numbers and words, sorted by name. Whether they mean something is for the engine to say."""
+    if not isinstance(value, dict):
+        raise JobError(f"options must be a table of keys and values, not {type(value).__name__}.")
+    for name, given in value.items():
+        text(name, "The name of an option")
+        if isinstance(given, str):
+            text(given, f"The option “{name}”")
+        else:
+            number(given, f"The option “{name}”", -1e9, 1e9)
+    return tuple(sorted(value.items()))

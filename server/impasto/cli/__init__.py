@@ -18,6 +18,7 @@ COMMANDS = {
     "segment": "select a part of a picture and write its mask",
     "watch": "paint what is dropped into folders",
     "styles": "list the styles of the gallery",
+    "teach": "learn a style of your own from pictures",
     "engines": "list the techniques, and what each needs",
     "models": "list, fetch and verify the weights that some engines need",
     "plugins": "put Impasto into GIMP, or take it out",

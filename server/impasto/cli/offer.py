@@ -8,7 +8,7 @@ import sys
 from impasto.errors import ModelMissing
 
 # The sentence says what to fetch, also when it comes from the daemon, which sends nothing else.
-COMMAND = re.compile(r"fetch it.*“impasto models pull ([\w-]+)”")
+COMMAND = re.compile(r"fetch (it|them).*“impasto models pull ([\w -]+)”")
 
 
 def accepted(error: ModelMissing) -> bool:
@@ -26,11 +26,14 @@ def accepted(error: ModelMissing) -> bool:
     from impasto.cli.progress import shown_progress
     from impasto.models import store
 
-    size = f"{store.find(found[1]).size / 1e6:.0f} MB"
-    sys.stderr.write(f"impasto: The model “{found[1]}” is needed. Fetch it now ({size})? [y/N] ")
+    names = found[2].split()
+    size = f"{sum(store.find(name).size for name in names) / 1e6:.0f} MB"
+    is_needed = f"model “{names[0]}” is" if len(names) == 1 else f"models {found[2]} are"
+    sys.stderr.write(f"impasto: The {is_needed} needed. Fetch {found[1]} now ({size})? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         return False
-    with shown_progress(found[1], True) as progress:
-        store.pull(found[1], progress)
+    for name in names:
+        with shown_progress(name, True) as progress:
+            store.pull(name, progress)
     return True

@@ -33,6 +33,12 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         help="how much of its fine structure returns, 0 to 1 (default 0.6)",
     )
     add("--engine", metavar="NAME", help=f"technique: {', '.join(ENGINES)}")
+    add(
+        "--option",
+        action="append",
+        metavar="NAME=VALUE",
+        help="of the engine's own, see “impasto engines NAME”; repeat it for others",
+    )
     add("--seed", type=int, metavar="N", help="of whatever is random in an engine")
     add(
         "--region",
@@ -64,7 +70,7 @@ def given_tables(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, An
     """The keys of [look] and of [output] that were given as options, not yet checked.
 
     Raises:
-        JobError: a style's weight that is none.
+        JobError: a style's weight that is none, or an option without “=”.
     """
 
     def given(names: tuple[str, ...]) -> dict[str, Any]:
@@ -73,7 +79,26 @@ def given_tables(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, An
     look = given(LOOK)
     if args.style:
         look["style"] = [StyleRef.parse(text).to_dict() for text in args.style]
+    if args.option:
+        look["options"] = dict(option(text) for text in args.option)
     return look, given(OUTPUT)
+
+
+def option(text: str) -> tuple[str, float | int | str]:
+    """`NAME=VALUE`, a number where it looks like one.
+
+    Raises:
+        JobError: it has no “=”.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise JobError(f"An option is written as NAME=VALUE, such as steps=500, not “{text}”.")
+    for number in (int, float):
+        try:
+            return name.strip(), number(value)
+        except ValueError:
+            continue
+    return name.strip(), value.strip()
 
 
 def with_options(job: Job, args: argparse.Namespace) -> Job:
@@ -84,7 +109,7 @@ def with_options(job: Job, args: argparse.Namespace) -> Job:
     """
     look, output = given_tables(args)
     data = job.to_dict()
-    data["look"] = data.get("look", {}) | look
+    data["look"] = job.look.base_of(look) | look
     data["output"] = data.get("output", {}) | output
     if args.region:
         data["region"] = [region_table(text) for text in args.region]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import ClassVar, Protocol
 
 import numpy as np
 
+from impasto.engines.options import Option
 from impasto.job import Look
 from impasto.styles.sources import StyleSource
 
@@ -21,28 +22,38 @@ WRAP = 128
 """Pixels of the opposite side that a texture which repeats comes with, on each side; more than any
 engine sees of its surroundings, so that what it paints repeats too."""
 
-ENGINES = {
-    "gallery": "impasto.engines.gallery:GalleryEngine",
-    "adain": "impasto.engines.adain:AdainEngine",
-    "optimise": "impasto.engines.optimise:OptimiseEngine",
-}
+WORK_PIXELS = 1280 * 720
+"""Area at which a picture is painted at scale 1; the gallery's strokes look right at this size."""
 
 
 class Engine(Protocol):
     """A technique, its weights loaded and made ready on a device.
 
     Attributes:
-        name: as in `Look.engine`.
-        weights: names of the models it needs beyond the bundled ones.
+        name: as in `Look.engine`, and of its module; the class is called `NameEngine`.
+        title: as a setting of quality ("Fast", "Fine", "Master"), or what else it is called.
+        paper: where it is described.
+        speed: how long a picture takes on a processor, for people.
+        weights: names of the models it needs beyond the bundled ones; with any, it needs torch too.
+        options: its own options, by name.
         device: where it runs, for the user to read.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    paper: ClassVar[str]
+    speed: ClassVar[str]
     weights: ClassVar[tuple[str, ...]]
+    options: ClassVar[Mapping[str, Option]]
     device: str
 
-    def check(self, styles: tuple[StyleSource, ...]) -> None:
-        """Raise `UsageError` for a style that this engine cannot paint in."""
+    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
+        """Make sure that it can paint so, before it does.
+
+        Raises:
+            UsageError: a style that this engine cannot paint in.
+            JobError: an option that it does not have.
+        """
         ...
 
     def paint(
@@ -77,8 +88,17 @@ class Engine(Protocol):
         ...
 
 
+def technique(name: str) -> type[Engine]:
+    """The class of the engine called `name`: what it states, without loading any weights."""
+    module = importlib.import_module(f"impasto.engines.{name}")
+    return getattr(module, f"{name.capitalize()}Engine")
+
+
 @cache
 def engine(name: str) -> Engine:
-    """The engine called `name`, made ready once in this process; "auto" is the gallery."""
-    module, _, attribute = ENGINES["gallery" if name == "auto" else name].partition(":")
-    return getattr(importlib.import_module(module), attribute)()
+    """The engine called `name`, made ready once in this process; "auto" is the gallery.
+
+    Raises:
+        ModelMissing: a model or a package that it needs is not here.
+    """
+    return technique("gallery" if name == "auto" else name)()

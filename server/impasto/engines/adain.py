@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from impasto.engines import Check, Progress, pictures
+from impasto.engines.options import Option, settled
 from impasto.job import Look
-from impasto.models.store import require
+from impasto.models.store import require_all
 from impasto.styles.sources import StyleSource
 
 LARGEST = 1280 * 720
@@ -22,18 +24,26 @@ class AdainEngine:
     """Gives the features of the picture the mean and deviation of the style's, a blend by weights."""
 
     name: ClassVar[str] = "adain"
+    title: ClassVar[str] = "AdaIN"
+    paper: ClassVar[str] = "Huang & Belongie 2017, arXiv 1703.06868"
+    speed: ClassVar[str] = "ten seconds"
     weights: ClassVar[tuple[str, ...]] = ("vgg19-normalised", "adain-decoder")
+    options: ClassVar[Mapping[str, Option]] = {
+        "alpha": Option(1.0, "how far the features go from the photograph's to the style's", 0.0, 1.0),
+        "colours": Option("style", "whose colours the painting takes", choices=("style", "content")),
+    }
 
     def __init__(self) -> None:
         self.device = pictures.torch_device(self.name)
-        vgg_file, decoder_file = (require(name) for name in self.weights)
+        vgg_file, decoder_file = require_all(self.weights).values()
         from impasto.engines.vgg import Decoder, Vgg
 
         self.vgg = Vgg(vgg_file, self.device)
         self.decoder = Decoder(decoder_file, self.device)
 
-    def check(self, styles: tuple[StyleSource, ...]) -> None:
+    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
         """See `impasto.engines.Engine.check`: it needs pictures."""
+        settled(self.name, self.options, dict(look.options))
         pictures.check_pictures(self.name, styles)
 
     def paint(
@@ -50,7 +60,8 @@ class AdainEngine:
 
         from impasto.engines.vgg import statistics
 
-        self.check(styles)
+        self.check(styles, look)
+        chosen = settled(self.name, self.options, dict(look.options))
         report = progress or (lambda fraction, what: None)
         height, width = picture.shape[:2]
         small = pictures.within(picture, LARGEST)
@@ -63,10 +74,14 @@ class AdainEngine:
             mixed = torch.zeros_like(content)
             for number, style in enumerate(styles, start=1):
                 assert style.picture is not None
-                image = pictures.tensor(pictures.within(style.picture, STYLE_AREA), self.device)
+                painting = pictures.within(style.picture, STYLE_AREA)
+                if chosen["colours"] == "content":
+                    painting = pictures.recoloured(painting, picture, mask)
+                image = pictures.tensor(painting, self.device)
                 mean, deviation = statistics(self.vgg(image, "relu4_1", check)["relu4_1"])
                 mixed += style.weight * (normal * deviation + mean)
                 report(0.3 + 0.3 * number / len(styles), "painting")
+            mixed = content + float(chosen["alpha"]) * (mixed - content)
             painted = self.decoder(mixed, check)[:, :, : small.shape[0], : small.shape[1]]
             report(1.0, "painting")
         return pictures.array(painted, height, width)

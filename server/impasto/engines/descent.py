@@ -1,4 +1,4 @@
-"""Adam on the pixels of a picture, which takes a loss that is no number in its stride."""
+"""Changing a picture so that a loss falls: Adam or L-BFGS, and what to do when it does not."""
 
 from __future__ import annotations
 
@@ -10,50 +10,83 @@ from torch import Tensor
 from impasto.engines import Check
 from impasto.errors import ImpastoError
 
-RATE = 0.03
-BETAS = (0.9, 0.99)
 HALVINGS = 8
-"""Times that a loss may fail to be a number before it is given up."""
+"""Times that a step may lead astray before the search is given up."""
+
+DIVERGED = 10.0
+"""Times the lowest loss so far; a step that leads above it is taken back."""
+
+AVERAGED = 0.9
+"""Share of the average that stays at each step; averaging settles what the last steps shake."""
+
+RATES = {"adam": 0.015, "lbfgs": 1.0}
+
+
+def optimiser(method: str, point: Tensor, rate: float) -> torch.optim.Optimizer:
+    if method == "lbfgs":
+        return torch.optim.LBFGS([point], rate, max_iter=1, max_eval=1, history_size=10)
+    return torch.optim.Adam([point], rate, betas=(0.9, 0.99))
+
+
+def prepare() -> None:
+    """Take a step on nothing: at its first, torch imports modules for a second, deaf to who would stop it."""
+    descend(torch.zeros(1, 3, 1, 1), lambda x: (x.sum(), x.sign()), 1, lambda: None, lambda step: None)
 
 
 def descend(
     image: Tensor,
-    loss: Callable[[Tensor], Tensor],
+    slope: Callable[[Tensor], tuple[Tensor, Tensor]],
     steps: int,
     check: Check,
     stepped: Callable[[int], None],
-    rate: float = RATE,
+    method: str = "adam",
+    rate: float | None = None,
 ) -> Tensor:
     """Change `image`, (1, 3, H, W) in 0..1, so that its loss falls.
 
-    A loss or gradient that is not finite takes the last step back, halves the rate and goes on.
+    A loss or gradient that is not finite, or a loss that leaps, takes the last step back, halves
+    the rate and goes on.
 
     Args:
+        slope: gives loss and gradient of a picture.
         stepped: called after each step with the number of steps done.
+        method: a key of `RATES`.
+        rate: by default the method's own.
+
+    Returns:
+        The average of the last pictures, (1, 3, H, W) in 0..1.
 
     Raises:
-        ImpastoError: the loss is still not finite after `HALVINGS`.
+        ImpastoError: the loss still leads astray after `HALVINGS`.
     """
-    good, first, second, age, failures = image, torch.zeros_like(image), torch.zeros_like(image), 0, 0
+    rate = RATES[method] if rate is None else rate
+    # L-BFGS flattens its parameter, which channels_last forbids.
+    point = image.detach().clone(memory_format=torch.contiguous_format)
+    good, average, share = point.clone(), torch.zeros_like(point), 0.0
+    lowest, failures = float("inf"), 0
+    search = optimiser(method, point, rate)
     for step in range(1, steps + 1):
         check()
-        image = image.detach().requires_grad_()
-        value = loss(image)
-        (gradient,) = torch.autograd.grad(value, image)
-        if not (torch.isfinite(value) and torch.isfinite(gradient).all()):
+        value, gradient = slope(point)
+        loss = float(value)
+        if not (loss <= DIVERGED * lowest and bool(torch.isfinite(gradient).all())):
             failures += 1
             if failures > HALVINGS:
                 raise ImpastoError("The optimisation found no finite loss; try another style or scale.")
-            image, rate, age = good, rate / 2, 0
-            first, second = torch.zeros_like(image), torch.zeros_like(image)
+            point.copy_(good)
+            rate /= 2
+            search = optimiser(method, point, rate)
             stepped(step)
             continue
-        good, age = image.detach(), age + 1
-        first = BETAS[0] * first + (1 - BETAS[0]) * gradient
-        second = BETAS[1] * second + (1 - BETAS[1]) * gradient.square()
-        mean, square = first / (1 - BETAS[0] ** age), second / (1 - BETAS[1] ** age)
-        # Fading out: the last steps settle the noise of the first.
-        faded = rate * (1 - 0.9 * step / steps)
-        image = (good - faded * mean / (square.sqrt() + 1e-12)).clamp(0, 1)
+        good.copy_(point)
+        lowest = min(lowest, loss)
+        point.grad = gradient.contiguous()
+        if method == "adam":
+            # Fading out: the last steps settle the noise of the first.
+            search.param_groups[0]["lr"] = rate * (1 - 0.9 * step / steps)
+        search.step(lambda loss=loss: loss)  # pyright: ignore[reportArgumentType]
+        point.clamp_(0, 1)
+        average = AVERAGED * average + (1 - AVERAGED) * point
+        share = AVERAGED * share + (1 - AVERAGED)
         stepped(step)
-    return image.detach()
+    return average / share if share else point

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from impasto.engines import WRAP, Check, Progress, encoder
+from impasto.engines.options import Option, settled
 from impasto.engines.painter import INPUTS, LEVELS, MULTIPLE, Shape, forward
 from impasto.engines.strips import StripPainter
 from impasto.job import Look
@@ -49,7 +51,11 @@ class GalleryEngine:
     """
 
     name: ClassVar[str] = "gallery"
+    title: ClassVar[str] = "Fast"
+    paper: ClassVar[str] = "Dumoulin, Shlens & Kudlur 2017, arXiv 1610.07629; Ghiasi et al. 2017, 1705.06830"
+    speed: ClassVar[str] = "a second"
     weights: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[Mapping[str, Option]] = {}
 
     def __init__(self, weights: Path = gallery.FILE) -> None:
         loaded = gallery.load(weights)
@@ -66,8 +72,9 @@ class GalleryEngine:
 
         self._predicted: dict[bytes, np.ndarray] = {}
 
-    def check(self, styles: tuple[StyleSource, ...]) -> None:
+    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
         """See `impasto.engines.Engine.check`: it can paint in every style."""
+        settled(self.name, self.options, dict(look.options))
 
     def mix(self, styles: tuple[StyleSource, ...], check: Check) -> np.ndarray:
         """The code of a blend: (L,) float32, the weighted mean of the styles' codes."""

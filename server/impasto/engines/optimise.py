@@ -2,43 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from impasto.engines import Check, Progress, pictures
+from impasto.engines import WORK_PIXELS, Check, Progress, pictures
+from impasto.engines.options import Option, Value, settled
 from impasto.job import Look
 from impasto.models.store import require
 from impasto.raster.sampling import resized
 from impasto.styles.sources import StyleSource
 
-STAGES = ((1 / 16, 80), (1 / 4, 60), (1.0, 30))
-"""Share of the pixels, and steps there: the coarse stages lay out, where a step costs little."""
+HALVING = 2**-0.5
 
-LARGEST = 512 * 512
-"""Pixels; a larger picture is painted at this area: a step there takes seconds and 2 GB on a CPU."""
-
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-CONTENT_LAYER = "relu4_1"
-STYLE_WEIGHT, CONTENT_WEIGHT, VARIATION_WEIGHT = 1.0, 0.15, 0.5
+OPTIONS = {
+    "steps": Option(300, "steps of all sizes together", 1, 10000),
+    "size": Option(512, "side in pixels of a square as large as what is painted at scale 1", 32, 8192),
+    "start": Option("content", "what the first step begins with", choices=("content", "noise", "gallery")),
+    "loss": Option("gram", "distance of styles", choices=("gram", "wasserstein")),
+    "method": Option("adam", "of descent", choices=("adam", "lbfgs")),
+    "style_weight": Option(1.0, "weight of the style's distance", 0.0, 1000.0),
+    "content_weight": Option(0.3, "weight of the content's distance", 0.0, 1000.0),
+    "smoothness": Option(10.0, "weight of the differences between neighbouring pixels", 0.0, 1000.0),
+    "style_scale": Option(1.0, "size of the style pictures", 0.125, 8.0),
+    "colours": Option("style", "whose colours the painting takes", choices=("style", "content")),
+}
 
 
 class OptimiseEngine:
-    """Departs from the paper: normalised VGG, losses relative to their targets, Adam, coarse to fine."""
+    """Departs from the paper: normalised VGG, losses relative to their targets, Adam, averaged
+    iterates, coarse to fine."""
 
     name: ClassVar[str] = "optimise"
+    title: ClassVar[str] = "Master"
+    paper: ClassVar[str] = "Gatys, Ecker & Bethge 2015, arXiv 1508.06576"
+    speed: ClassVar[str] = "minutes"
     weights: ClassVar[tuple[str, ...]] = ("vgg19-normalised",)
+    options: ClassVar[Mapping[str, Option]] = OPTIONS
+    stages: ClassVar[tuple[tuple[float, float], ...]] = (
+        (HALVING**4, 0.35),
+        (HALVING**3, 0.20),
+        (HALVING**2, 0.20),
+        (HALVING, 0.15),
+        (1.0, 0.10),
+    )
+    """Size, as a share of the last one's sides, and share of the steps there: coarse ones lay out the
+    large forms, where a step costs little."""
 
     def __init__(self) -> None:
         self.device = pictures.torch_device(self.name)
-        (path,) = (require(name) for name in self.weights)
-        from impasto.engines.vgg import Vgg
+        path = require(self.weights[0])
+        from impasto.engines.descent import prepare
+        from impasto.engines.vgg import Vgg, quick_dtype
 
-        self.vgg = Vgg(path, self.device)
+        self.vgg = Vgg(path, self.device, quick_dtype(self.device))
+        prepare()
 
-    def check(self, styles: tuple[StyleSource, ...]) -> None:
+    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
         """See `impasto.engines.Engine.check`: it needs pictures."""
+        settled(self.name, self.options, dict(look.options))
         pictures.check_pictures(self.name, styles)
 
     def paint(
@@ -52,58 +76,64 @@ class OptimiseEngine:
     ) -> np.ndarray:
         """See `impasto.engines.Engine.paint`."""
         from impasto.engines.descent import descend
-        from impasto.engines.vgg import gram
+        from impasto.engines.losses import Objective
 
-        self.check(styles)
+        self.check(styles, look)
+        chosen: dict[str, Any] = settled(self.name, self.options, dict(look.options))
         report = progress or (lambda fraction, what: None)
         height, width = picture.shape[:2]
-        whole = pictures.within(picture, LARGEST)
+        # A share of the given size, not a size, because what is given may be a part of a picture.
+        share = min(1.0, chosen["size"] ** 2 / WORK_PIXELS)
+        whole = pictures.within(picture, share * height * width).clip(0, 1)
+        paintings = [style.picture for style in styles if style.picture is not None]
+        if chosen["colours"] == "content":
+            paintings = [pictures.recoloured(painting, picture, mask) for painting in paintings]
+        shares = [style.weight for style in styles]
         region = None if mask is None else pictures.tensor(mask[:, :, None], self.device)
-        shares = np.cumsum([0.0, *(area * steps for area, steps in STAGES)])
-        shares /= shares[-1]
-        image = None
-        for (area, steps), (start, stop) in zip(STAGES, pairwise(shares), strict=True):
-            pixels = max(1, round(area * whole.shape[0] * whole.shape[1]))
-            photo = np.clip(pictures.within(whole, pixels), 0, 1)
-            content = pictures.tensor(photo, self.device)
-            target = self.vgg(content, CONTENT_LAYER, check)[CONTENT_LAYER]
-            grams: dict[str, Any] = dict.fromkeys(STYLE_LAYERS, 0.0)
-            for style in styles:
-                assert style.picture is not None
-                near = pictures.tensor(pictures.within(style.picture, pixels), self.device)
-                for layer, features in self.vgg(near, STYLE_LAYERS[-1], check).items():
-                    grams[layer] = grams[layer] + style.weight * gram(features)
-
-            def loss(x: Any, target: Any = target, grams: dict[str, Any] = grams) -> Any:
-                features = self.vgg(x, STYLE_LAYERS[-1], check)
-                style = sum(relative(gram(features[name], region), grams[name]) for name in STYLE_LAYERS)
-                return (
-                    STYLE_WEIGHT * style / len(STYLE_LAYERS)
-                    + CONTENT_WEIGHT * relative(features[CONTENT_LAYER], target)
-                    + VARIATION_WEIGHT * variation(x)
-                )
-
-            if image is not None:
-                grown = pictures.array(image, image.shape[2], image.shape[3])
-                content = pictures.tensor(
-                    resized(grown, photo.shape[1], photo.shape[0]).clip(0, 1), self.device
-                )
+        image = self.first(chosen["start"], picture, styles, look, check)
+        stages = self.planned(chosen["steps"])
+        spent = np.cumsum([0.0, *(size**2 * steps for size, steps in stages)])
+        spent /= spent[-1]
+        for number, ((size, steps), (start, stop)) in enumerate(zip(stages, pairwise(spent), strict=True)):
+            area = size**2 * whole.shape[0] * whole.shape[1]
+            photo = pictures.within(whole, area).clip(0, 1)
+            style_area = size**2 * share * WORK_PIXELS * chosen["style_scale"] ** 2
+            objective = Objective(
+                self.vgg,
+                pictures.tensor(photo, self.device),
+                [pictures.tensor(pictures.within(x, style_area), self.device) for x in paintings],
+                shares,
+                chosen["loss"],
+                (chosen["style_weight"], chosen["content_weight"], chosen["smoothness"]),
+                check,
+                region,
+                seed=look.seed + number,
+            )
 
             def stepped(step: int, steps: int = steps, start: float = start, stop: float = stop) -> None:
                 report(start + (stop - start) * step / steps, "painting")
 
-            image = descend(content, loss, steps, check, stepped)
-        assert image is not None
-        return pictures.array(image, height, width)
+            grown = resized(image, photo.shape[1], photo.shape[0]).clip(0, 1)
+            found = descend(
+                pictures.tensor(grown, self.device), objective.slope, steps, check, stepped, chosen["method"]
+            )
+            image = pictures.array(found, *photo.shape[:2])
+        return image if image.shape[:2] == (height, width) else resized(image, width, height).clip(0, 1)
 
+    def planned(self, steps: int) -> list[tuple[float, int]]:
+        """Size and number of steps of each stage; the last ones have what few steps there are."""
+        ends = np.round(np.cumsum([share for _, share in self.stages]) * steps).astype(int)
+        counts = np.diff(ends, prepend=0)
+        return [(size, int(count)) for (size, _), count in zip(self.stages, counts, strict=True) if count]
 
-def relative(x: Any, target: Any) -> Any:
-    """Squared distance, divided by the target's energy."""
-    return (x - target).square().sum() / (target.square().sum() + 1e-12)
+    def first(
+        self, start: Value, picture: np.ndarray, styles: tuple[StyleSource, ...], look: Look, check: Check
+    ) -> np.ndarray:
+        """What the first step begins with: (h, w, 3) float32 in 0..1."""
+        if start == "gallery":
+            from impasto.engines import engine
 
-
-def variation(x: Any) -> Any:
-    """Mean squared difference of neighbours in (1, 3, H, W)."""
-    down = (x[:, :, 1:] - x[:, :, :-1]).square().sum()
-    across = (x[:, :, :, 1:] - x[:, :, :, :-1]).square().sum()
-    return (down + across) / x.numel()
+            return engine("gallery").paint(picture, styles, look, check)
+        if start == "noise":
+            return np.random.default_rng(look.seed).random(picture.shape, np.float32)
+        return picture

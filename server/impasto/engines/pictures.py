@@ -38,13 +38,34 @@ def check_pictures(engine: str, styles: tuple[StyleSource, ...]) -> None:
             )
 
 
-def within(picture: np.ndarray, area: int) -> np.ndarray:
+def within(picture: np.ndarray, area: float) -> np.ndarray:
     """The picture, scaled down if it has more pixels than `area`: (h, w, C) float32."""
     height, width = picture.shape[:2]
     factor = math.sqrt(area / (height * width))
     if factor >= 1:
         return picture
     return resized(picture, max(1, round(width * factor)), max(1, round(height * factor)))
+
+
+def recoloured(painting: np.ndarray, photo: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """The painting with the photograph's mean colour and covariance of colours (Gatys et al. 2016,
+    "Preserving Color in Neural Artistic Style Transfer", the symmetric solution).
+
+    Args:
+        painting, photo: (h, w, 3) float32, sRGB in 0..1.
+        mask: (H, W) of the photograph; only what lies in it counts.
+    """
+    inside = photo.reshape(-1, 3) if mask is None or not mask.any() else photo[mask > 0]
+
+    def root(pixels: np.ndarray, power: float) -> np.ndarray:
+        centred = (pixels - pixels.mean(0)).astype(np.float64)
+        values, vectors = np.linalg.eigh(centred.T @ centred / len(pixels) + 1e-5 * np.eye(3))
+        return (vectors * values**power) @ vectors.T
+
+    pixels = painting.reshape(-1, 3)
+    turn = root(pixels, -0.5) @ root(inside, 0.5)
+    moved = (pixels - pixels.mean(0)) @ turn + inside.mean(0)
+    return moved.reshape(painting.shape).astype(np.float32).clip(0, 1)
 
 
 def tensor(array: np.ndarray, device: str) -> Tensor:

@@ -15,7 +15,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
@@ -114,10 +114,17 @@ def require(name: str) -> Path:
     Raises:
         ModelMissing: it is not there, or damaged; with the command that fetches it.
     """
-    model = find(name)
-    if not (model.path.is_file() and verify(name)):
-        raise _missing(model)
-    return model.path
+    return require_all((name,))[name]
+
+
+def require_all(names: Sequence[str]) -> dict[str, Path]:
+    """The files of several models by name, as `require`; the error names all that are not there."""
+    models = [find(name) for name in names]
+    missing = [model for model in models if not model.path.is_file()]
+    wrong = missing or [model for model in models if not verify(model.name)]
+    if wrong:
+        raise _missing(*wrong)
+    return {model.name: model.path for model in models}
 
 
 def tensors(name: str) -> dict[str, np.ndarray]:
@@ -135,14 +142,16 @@ def tensors(name: str) -> dict[str, np.ndarray]:
     return found
 
 
-def _missing(model: Model) -> ModelMissing:
-    command = f"“impasto models pull {model.name}”"
-    if model.path.is_file():
-        sentence = f"“{model.path}” is damaged; fetch it again with {command}."
+def _missing(*models: Model) -> ModelMissing:
+    command = f"“impasto models pull {' '.join(model.name for model in models)}”"
+    if models[0].path.is_file():
+        return ModelMissing(f"“{models[0].path}” is damaged; fetch it again with {command}.")
+    size = f"{sum(model.size for model in models) / 1e6:.0f} MB"
+    if len(models) == 1:
+        what = f"The model “{models[0].name}” is not installed; fetch it"
     else:
-        size = f"{model.size / 1e6:.0f} MB"
-        sentence = f"The model “{model.name}” is not installed; fetch it ({size}) with {command}."
-    return ModelMissing(sentence)
+        what = f"The models {', '.join(f'“{model.name}”' for model in models)} are not installed; fetch them"
+    return ModelMissing(f"{what} ({size}) with {command}.")
 
 
 def digest(path: Path) -> str:
@@ -208,7 +217,7 @@ class _writing:  # noqa: N801
 
     def __enter__(self) -> None:
         try:
-            directory().mkdir(parents=True, exist_ok=True)
+            self.model.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             self.__exit__(type(error), error, None)
 
@@ -233,7 +242,7 @@ def _only_https(address: str) -> None:
 
 
 def _part(model: Model) -> Path:
-    return directory() / f".{model.file}.part"
+    return model.path.with_name(f".{model.path.name}.part")
 
 
 def _publish(model: Model, part: Path) -> None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from impasto.engines import WORK_PIXELS
 from impasto.job import Look, Region
-from impasto.paint.canvas import WORK_PIXELS, work_size
+from impasto.paint.canvas import work_size
 from impasto.paint.layers import Layer, compose
 from impasto.paint.studio import Painting, Progress, Studio
 from impasto.raster import Raster

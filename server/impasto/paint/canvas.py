@@ -8,16 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from impasto.engines import WORK_PIXELS
 from impasto.job import Look
 from impasto.paint.colour import keep_color
 from impasto.raster import Raster
 from impasto.raster.colour import LUMA
 from impasto.raster.picture import unit
 from impasto.raster.sampling import image, opaque, pixels, scaled, working_copy
-
-WORK_PIXELS = 1280 * 720
-"""Area at which a picture is painted at scale 1; the gallery's strokes look right at this size."""
-
 
 CELL = 8
 """Sides of a texture that repeats are multiples of this, because networks work in such cells."""

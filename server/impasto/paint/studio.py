@@ -62,7 +62,7 @@ class Studio:
         self.began = time.perf_counter()
         self.sources = {each.style: sources(each.style, attachments) for each in looks}
         for each in looks:
-            self.engines[each.engine].check(self.sources[each.style])
+            self.engines[each.engine].check(self.sources[each.style], each)
         self.easels: dict[tuple[float, bool], Easel] = {}
 
     def painting(self, result: Raster) -> Painting:

@@ -1,0 +1,348 @@
+"""What an optimised picture is measured by: content, style and smoothness, whole or in tiles.
+
+A layer's part in the loss depends on the picture only through a small summary of it (a Gram
+matrix, a sample of features). So a picture too large for the memory is looked at tile by tile:
+once to gather the summaries, whose sum is exact, and once more to bring the gradient of the loss
+to the pixels. Each tile sees `HALO` pixels beyond its own, as far as the features do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.engines import Check
+from impasto.engines.vgg import Vgg
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+CONTENT_LAYER = "relu4_1"
+
+LAYER_WEIGHTS = (8.0, 4.0, 2.0, 1.0, 1.0)
+"""Of the style layers: the first ones hold the grain of the painting, and with it that of the picture."""
+
+STRIDES = {name: 2**level for level, name in enumerate(STYLE_LAYERS)}
+"""Pixels from one feature to the next."""
+
+GRID = STRIDES[STYLE_LAYERS[-1]]
+
+HALO = 96
+"""Pixels; the features of relu5_1 see 85 beyond their own."""
+
+TILE = 512
+"""Side in pixels of what is looked at in one piece; with its halo it needs about 1 GB."""
+
+SAMPLES = 8192
+"""Features of a layer that are compared by the sliced Wasserstein distance in a step."""
+
+DIRECTIONS = 48
+
+PIECE = 4096
+"""Features whose products are summed in one piece."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A piece of a picture: its own rows and columns, and those that it sees."""
+
+    rows: slice
+    columns: slice
+    seen_rows: slice
+    seen_columns: slice
+
+    def own(self, features: Tensor, stride: int) -> Tensor:
+        """The part of features of what is seen that belongs to the tile itself."""
+        top, left = (self.rows.start - self.seen_rows.start), (self.columns.start - self.seen_columns.start)
+        high, wide = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        top, left, high, wide = top // stride, left // stride, -(-high // stride), -(-wide // stride)
+        return features[..., top : top + high, left : left + wide]
+
+
+def tiles(height: int, width: int, side: int = TILE) -> list[Tile]:
+    """Cut a picture; one of at most `side` squared pixels stays whole."""
+    if height * width <= side * side:
+        return [Tile(slice(0, height), slice(0, width), slice(0, height), slice(0, width))]
+
+    def cut(length: int) -> Iterator[tuple[slice, slice]]:
+        step = max(GRID, -(-length // -(-length // side)) // GRID * GRID)
+        for start in range(0, length, step):
+            stop = min(length, start + step)
+            yield slice(start, stop), slice(max(0, start - HALO), min(length, stop + HALO))
+
+    return [Tile(rows, columns, y, x) for rows, y in cut(height) for columns, x in cut(width)]
+
+
+def wide(x: Tensor) -> Tensor:
+    """In float32 at least, for sums over many pixels."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+class Products(torch.autograd.Function):
+    """(n, C) -> (C, C) float32 or wider, the products of each two columns, summed.
+
+    bfloat16 rows are multiplied as such, four times as fast, in pieces that are summed in float32.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        pieces = rows.split(PIECE)
+        products = torch.stack([piece.T @ piece for piece in pieces])
+        return products.sum(0, dtype=torch.promote_types(rows.dtype, torch.float32))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (rows,) = ctx.saved_tensors
+        return rows @ (gradients[0] + gradients[0].T).to(rows.dtype)
+
+
+def products(x: Tensor) -> Tensor:
+    """Sum over a picture's features of their products: (1, C, h, w) -> (C, C)."""
+    return Products.apply(x[0].permute(1, 2, 0).flatten(0, 1))  # type: ignore[return-value]
+
+
+def gram(x: Tensor) -> Tensor:
+    """Gram matrix per pixel: (1, C, h, w) -> (C, C)."""
+    return products(x) / x[0, 0].numel()
+
+
+def relative(x: Tensor, target: Tensor) -> Tensor:
+    """Squared distance of each sample, divided by its target's energy: (N, ...) -> (N,)."""
+    dims = tuple(range(1, x.ndim))
+    return (x - target).square().sum(dims) / (target.square().sum(dims) + 1e-12)
+
+
+def variation(x: Tensor) -> Tensor:
+    """Mean squared difference of neighbours in (N, 3, H, W)."""
+    down = (x[:, :, 1:] - x[:, :, :-1]).square().sum()
+    across = (x[:, :, :, 1:] - x[:, :, :, :-1]).square().sum()
+    return (down + across) / x.numel()
+
+
+class Style(Protocol):
+    """The style of one layer."""
+
+    def draw(self) -> None:
+        """Called before each step: choose anew what is random."""
+        ...
+
+    def summary(self, features: Tensor, weight: Tensor, tile: int) -> Tensor:
+        """What the loss needs to know of a tile's features, (1, C, h, w), weighted by (1, 1, h, w)."""
+        ...
+
+    def loss(self, summaries: Sequence[Tensor]) -> Tensor:
+        """The loss, () float, of the summaries of all tiles."""
+        ...
+
+
+class GramStyle:
+    """Distance of Gram matrices (Gatys et al. 2015), relative to the target's.
+
+    Args:
+        targets: features of the layer for each style picture, (1, C, h, w).
+        shares: weights of the style pictures, of sum 1.
+        weights: of each tile's features.
+    """
+
+    def __init__(self, targets: Sequence[Tensor], shares: Sequence[float], weights: Sequence[Tensor]) -> None:
+        parts = [share * gram(x) for x, share in zip(targets, shares, strict=True)]
+        self.target = torch.stack(parts).sum(0)
+        self.total = sum(float(weight.sum()) for weight in weights)
+        self.masked = any(bool((weight < 1).any()) for weight in weights)
+
+    def draw(self) -> None:
+        """See `Style.draw`: nothing is random."""
+
+    def summary(self, features: Tensor, weight: Tensor, tile: int) -> Tensor:
+        """See `Style.summary`: the sum of the features' products, (C, C)."""
+        if self.masked:
+            features = features * weight.sqrt().to(features.dtype)
+        return products(features) / self.total
+
+    def loss(self, summaries: Sequence[Tensor]) -> Tensor:
+        """See `Style.loss`."""
+        return relative(torch.stack(tuple(summaries)).sum(0)[None], self.target[None])[0]
+
+
+class WassersteinStyle:
+    """Sliced Wasserstein distance (Heitz et al. 2021) of features drawn anew at each step."""
+
+    def __init__(
+        self,
+        targets: Sequence[Tensor],
+        shares: Sequence[float],
+        weights: Sequence[Tensor],
+        random: torch.Generator,
+    ) -> None:
+        self.random = random
+        self.places = [weight.flatten().nonzero()[:, 0] for weight in weights]
+        self.counts = [len(places) for places in self.places]
+        self.samples = min(SAMPLES, sum(self.counts))
+        self.pools = [wide(x[0].flatten(1)) for x in targets]
+        self.drawn = [max(1, round(share * self.samples)) for share in shares]
+        self.draw()
+
+    def _choose(self, count: int, out_of: int) -> Tensor:
+        return torch.randint(out_of, (count,), generator=self.random)
+
+    def draw(self) -> None:
+        """See `Style.draw`."""
+        chosen = self._choose(self.samples, sum(self.counts)).sort().values
+        starts = torch.tensor([0, *self.counts]).cumsum(0)
+        self.chosen = [
+            places[(chosen[(chosen >= start) & (chosen < stop)] - start).to(places.device)]
+            for places, start, stop in zip(self.places, starts[:-1], starts[1:], strict=True)
+        ]
+        pools = zip(self.pools, self.drawn, strict=True)
+        self.target = torch.cat(
+            [pool[:, self._choose(count, pool.shape[1]).to(pool.device)] for pool, count in pools], 1
+        )
+        channels = self.target.shape[0]
+        directions = torch.randn(DIRECTIONS, channels, generator=self.random).to(self.target)
+        self.directions = F.normalize(directions)
+
+    def summary(self, features: Tensor, weight: Tensor, tile: int) -> Tensor:
+        """See `Style.summary`: the features drawn, (C, n)."""
+        return wide(features[0].flatten(1)[:, self.chosen[tile]])
+
+    def loss(self, summaries: Sequence[Tensor]) -> Tensor:
+        """See `Style.loss`."""
+        found = (self.directions @ torch.cat(tuple(summaries), 1)).sort(1).values
+        wanted = (self.directions @ self.target).sort(1).values
+        if wanted.shape != found.shape:
+            wanted = F.interpolate(wanted[None], found.shape[1], mode="linear", align_corners=True)[0]
+        return relative(found[None], wanted[None])[0]
+
+
+STYLES: dict[str, Any] = {"gram": GramStyle, "wasserstein": WassersteinStyle}
+
+
+class Objective:
+    """The loss of a picture of one size, and its gradient.
+
+    Args:
+        vgg: the loss network.
+        photo: (1, 3, H, W) float32, whose content is kept.
+        paintings: (1, 3, h, w) float32 each, whose style is wanted.
+        shares: weights of the paintings, of sum 1.
+        kind: a key of `STYLES`.
+        weights: of style, content and smoothness.
+        mask: (1, 1, H, W), or None for all: only what lies in it, a little away from its border,
+            counts (Gatys et al. 2017, "Controlling Perceptual Factors", guided losses).
+        side: see `tiles`.
+        seed: of what the loss draws.
+    """
+
+    def __init__(
+        self,
+        vgg: Vgg,
+        photo: Tensor,
+        paintings: Sequence[Tensor],
+        shares: Sequence[float],
+        kind: str,
+        weights: tuple[float, float, float],
+        check: Check,
+        mask: Tensor | None = None,
+        side: int = TILE,
+        seed: int = 0,
+    ) -> None:
+        self.vgg, self.check = vgg, check
+        self.style_weight, self.content_weight, self.variation_weight = weights
+        self.tiles = tiles(photo.shape[2], photo.shape[3], side)
+        self.coverage: list[dict[str, Tensor]] = [{} for _ in self.tiles]
+        for name, stride in STRIDES.items():
+            inside = region(mask, photo, stride)
+            for part, tile in zip(self.coverage, self.tiles, strict=True):
+                whole = Tile(tile.rows, tile.columns, slice(0, 0), slice(0, 0))
+                part[name] = whole.own(inside, stride)
+        with torch.no_grad():
+            self.content = [
+                self.features(photo[..., tile.seen_rows, tile.seen_columns], tile)[CONTENT_LAYER]
+                for tile in (self.tiles if self.content_weight else ())
+            ]
+            energy = (float(wide(x).square().sum()) for x in self.content)
+            self.energy = sum(energy) + 1e-12
+            found = [vgg(painting, STYLE_LAYERS[-1], check) for painting in paintings]
+        random = torch.Generator().manual_seed(seed % 2**63)
+        extra = (random,) if kind == "wasserstein" else ()
+        self.styles: dict[str, Style] = {
+            name: STYLES[kind](
+                [features[name] for features in found],
+                shares,
+                [part[name] for part in self.coverage],
+                *extra,
+            )
+            for name in STYLE_LAYERS
+        }
+
+    def features(self, seen: Tensor, tile: Tile) -> dict[str, Tensor]:
+        """The tile's own features of the picture that it sees, (1, 3, h, w)."""
+        found = self.vgg(seen, STYLE_LAYERS[-1], self.check)
+        return {name: tile.own(x, STRIDES[name]) for name, x in found.items()}
+
+    def summaries(self, seen: Tensor, number: int) -> list[Tensor]:
+        """What the loss needs to know of a tile: a summary for each style layer, and for the content."""
+        features = self.features(seen, self.tiles[number])
+        weights = self.coverage[number]
+        found = [style.summary(features[name], weights[name], number) for name, style in self.styles.items()]
+        if self.content:
+            difference = wide(features[CONTENT_LAYER]) - wide(self.content[number])
+            found.append((difference.square() * weights[CONTENT_LAYER]).sum() / self.energy)
+        return found
+
+    def combined(self, summaries: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Content and style loss, () float, of the summaries of all tiles."""
+        columns = list(zip(*summaries, strict=True))
+        losses = [style.loss(column) for style, column in zip(self.styles.values(), columns, strict=False)]
+        weights = torch.tensor(LAYER_WEIGHTS, device=losses[0].device)
+        loss = self.style_weight * (torch.stack(losses) * weights).sum() / weights.sum()
+        if self.content:
+            loss = loss + self.content_weight * torch.stack(columns[-1]).sum()
+        return loss
+
+    def slope(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, () float, and its gradient of a picture, (1, 3, H, W)."""
+        for style in self.styles.values():
+            style.draw()
+        image = image.detach().requires_grad_()
+        if len(self.tiles) == 1:
+            loss = self.combined([self.summaries(image, 0)]) + self.variation_weight * variation(image)
+            (gradient,) = torch.autograd.grad(loss, image)
+            return loss.detach(), gradient
+        smoothness = self.variation_weight * variation(image)
+        (gradient,) = torch.autograd.grad(smoothness, image)
+        views = [image.detach()[..., tile.seen_rows, tile.seen_columns] for tile in self.tiles]
+        with torch.no_grad():
+            known = [self.summaries(view, number) for number, view in enumerate(views)]
+        known = [[summary.requires_grad_() for summary in summaries] for summaries in known]
+        loss = self.combined(known)
+        slopes = iter(torch.autograd.grad(loss, [summary for part in known for summary in part]))
+        for number, (tile, view) in enumerate(zip(self.tiles, views, strict=True)):
+            view = view.clone().requires_grad_()
+            found = self.summaries(view, number)
+            torch.autograd.backward(found, [next(slopes) for _ in found])
+            assert view.grad is not None
+            gradient[..., tile.seen_rows, tile.seen_columns] += view.grad
+        return (loss + smoothness).detach(), gradient
+
+
+def region(mask: Tensor | None, photo: Tensor, stride: int) -> Tensor:
+    """How far each feature of a layer belongs to the mask: (1, 1, h, w) in 0..1.
+
+    The mask is eroded by a feature, for those at its border see what lies beyond. One that
+    vanishes so is taken as it is, and an empty one for all.
+    """
+    height, width = (-(-side // stride) for side in photo.shape[2:])
+    ones = torch.ones(1, 1, height, width, device=photo.device)
+    if mask is None:
+        return ones
+    inside = F.adaptive_avg_pool2d((mask > 0).float(), (height, width))
+    eroded = 1 - F.max_pool2d(1 - inside, 3, 1, 1)
+    for candidate in (eroded, inside):
+        if candidate.sum() >= 1:
+            return candidate
+    return ones

@@ -1,0 +1,27 @@
+"""The gallery's painting, refined by a short optimisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+from impasto.engines.optimise import HALVING, OPTIONS, OptimiseEngine
+from impasto.engines.options import Option
+
+
+class RefineEngine(OptimiseEngine):
+    """Nearly the look of `optimise` in a fraction of its time."""
+
+    name: ClassVar[str] = "refine"
+    title: ClassVar[str] = "Fine"
+    speed: ClassVar[str] = "half a minute"
+    options: ClassVar[Mapping[str, Option]] = OPTIONS | {
+        "steps": replace(OPTIONS["steps"], default=60),
+        "start": replace(OPTIONS["start"], default="gallery"),
+    }
+    stages: ClassVar[tuple[tuple[float, float], ...]] = (
+        (HALVING**4, 0.5),
+        (HALVING**2, 0.3),
+        (1.0, 0.2),
+    )

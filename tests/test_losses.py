@@ -1,0 +1,179 @@
+"""Losses, transforms and descent: gradients, exact statistics, tiles, and what happens to no numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from impasto.errors import ImpastoError
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from impasto.engines import losses  # noqa: E402
+from impasto.engines.descent import descend  # noqa: E402
+from impasto.engines.vgg import LEVELS, FrozenConvolution, Vgg, statistics  # noqa: E402
+from impasto.engines.wct_network import coloured, whitened  # noqa: E402
+
+F = torch.nn.functional
+CHANNELS = (4, 6, 8, 8, 8)
+
+
+def nothing() -> None:
+    pass
+
+
+def rand(*shape: int, seed: int = 0) -> Any:
+    return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def vgg(tmp_path_factory: pytest.TempPathFactory) -> Vgg:
+    """A narrow one with random weights, in float64."""
+    path = tmp_path_factory.mktemp("vgg") / "vgg.pth"
+    random = torch.Generator().manual_seed(0)
+    saved, before = (
+        {"0.weight": torch.eye(3)[:, :, None, None].double(), "0.bias": torch.zeros(3).double()},
+        3,
+    )
+    for level, channels in zip(LEVELS, CHANNELS, strict=True):
+        for name in level:
+            weight = torch.randn(channels, before, 3, 3, generator=random, dtype=torch.float64)
+            saved[f"{name}.weight"] = weight * (2 / (9 * before)) ** 0.5
+            saved[f"{name}.bias"] = torch.zeros(channels).double()
+            before = channels
+    torch.save(saved, path)
+    return Vgg(path, "cpu", torch.float64)
+
+
+def objective(vgg: Vgg, kind: str, photo: Any, **more: Any) -> losses.Objective:
+    paintings = [rand(1, 3, 40, 36, seed=1), rand(1, 3, 30, 44, seed=2) * 0.5]
+    return losses.Objective(vgg, photo, paintings, [0.7, 0.3], kind, (1.0, 0.5, 2.0), nothing, **more)
+
+
+@pytest.mark.parametrize("kind", losses.STYLES)
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_gradient_is_that_of_finite_differences(vgg: Vgg, kind: str, masked: bool) -> None:
+    photo, image = rand(1, 3, 24, 20), rand(1, 3, 24, 20, seed=3)
+    mask = torch.zeros(1, 1, 24, 20)
+    mask[..., :14] = 1
+    found = objective(vgg, kind, photo, mask=mask if masked else None)
+    for style in found.styles.values():
+        style.draw()
+        style.draw = nothing  # type: ignore[method-assign] - the same sample each time
+    _, gradient = found.slope(image)
+    step = 1e-6
+    for place in ((0, 0, 0, 0), (0, 1, 11, 7), (0, 2, 23, 13)):
+        values = []
+        for sign in (1, -1):
+            moved = image.clone()
+            moved[place] += sign * step
+            values.append(found.slope(moved)[0])
+        assert float(gradient[place]) == pytest.approx(float(values[0] - values[1]) / (2 * step), rel=1e-3)
+
+
+@pytest.mark.parametrize("measure", ["products", "variation", "frozen"])
+def test_each_piece_has_the_right_gradient(measure: str) -> None:
+    weight, bias = rand(4, 3, 3, 3), rand(4)
+    functions = {
+        "products": lambda x: losses.products(x).square().sum(),
+        "variation": losses.variation,
+        "frozen": lambda x: FrozenConvolution.apply(x, weight, bias, nothing),
+    }
+    assert torch.autograd.gradcheck(functions[measure], (rand(1, 3, 6, 5).requires_grad_(),))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_tiles_give_the_loss_and_gradient_of_the_whole(vgg: Vgg, masked: bool) -> None:
+    photo, image = rand(1, 3, 230, 310), rand(1, 3, 230, 310, seed=3)
+    mask = torch.zeros(1, 1, 230, 310)
+    mask[..., 40:200, 50:] = 1
+    whole, tiled = (
+        objective(vgg, "gram", photo, mask=mask if masked else None, side=side) for side in (512, 80)
+    )
+    assert len(whole.tiles) == 1
+    assert len(tiled.tiles) > 8
+    (loss, gradient), (tiled_loss, tiled_gradient) = whole.slope(image), tiled.slope(image)
+    assert float(tiled_loss) == pytest.approx(float(loss), rel=1e-6)
+    assert (tiled_gradient - gradient).abs().max() < 1e-6 * gradient.abs().max()
+
+
+@pytest.mark.parametrize(("height", "width"), [(33, 700), (512, 512), (513, 512), (1000, 1777)])
+def test_tiles_cover_each_pixel_once_and_stay_small(height: int, width: int) -> None:
+    count = np.zeros((height, width), int)
+    for tile in losses.tiles(height, width):
+        count[tile.rows, tile.columns] += 1
+        seen = (tile.seen_rows.stop - tile.seen_rows.start) * (
+            tile.seen_columns.stop - tile.seen_columns.start
+        )
+        assert seen <= (losses.TILE + 2 * losses.HALO + losses.GRID) ** 2
+    assert (count == 1).all()
+
+
+def test_a_style_that_is_met_costs_nothing_and_another_does(vgg: Vgg) -> None:
+    painting = rand(1, 3, 48, 48, seed=1)
+    for kind in losses.STYLES:
+        found = losses.Objective(vgg, painting, [painting], [1.0], kind, (1.0, 0.0, 0.0), nothing)
+        same, other = found.slope(painting)[0], found.slope(painting * 0.3)[0]
+        assert float(same) < 0.05 * float(other)
+
+
+def test_a_mask_is_eroded_and_what_vanishes_is_not() -> None:
+    photo = rand(1, 3, 64, 64)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 16:48, 16:48] = 1
+    assert losses.region(mask, photo, 1).sum() == 30 * 30
+    assert losses.region(mask, photo, 8).sum() == 2 * 2
+    assert losses.region(mask, photo, 16).sum() == 2 * 2  # eroded, nothing would be left
+    assert losses.region(mask * 0, photo, 16).sum() == 4 * 4
+
+
+@pytest.mark.parametrize(("method", "rate"), [("adam", 0.06), ("lbfgs", 1.0)])
+def test_a_loss_that_is_no_number_is_survived(method: str, rate: float) -> None:
+    calls = 0
+
+    def slope(x: Any) -> tuple[Any, Any]:
+        nonlocal calls
+        calls += 1
+        bad = float("nan") if calls in (1, 5) else 1e9 if calls == 7 else 1
+        return (x - 0.25).square().sum() * bad, 2 * (x - 0.25) * bad
+
+    done: list[int] = []
+    result = descend(torch.full((1, 3, 4, 4), 0.75), slope, 150, nothing, done.append, method, rate)
+    assert (result - 0.25).abs().max() < 0.1
+    assert done == list(range(1, 151))
+    with pytest.raises(ImpastoError, match="finite"):
+        descend(result, lambda x: (x.sum() * float("nan"), x), 50, nothing, done.append, method)
+
+
+def test_adain_gives_mean_and_deviation_of_the_mask_alone() -> None:
+    features, mask = rand(1, 8, 6, 10), torch.zeros(1, 1, 6, 10)
+    mask[..., :5] = 0.1
+    changed = features.clone()
+    changed[..., 5:] = 100
+    assert torch.equal(torch.cat(statistics(features, mask)), torch.cat(statistics(changed, mask)))
+    mean, deviation = statistics(features, mask)
+    inside = features[..., :5].flatten(2)
+    assert torch.allclose(mean.flatten(), inside.mean(2)[0])
+    assert torch.allclose(deviation.flatten(), (inside.var(2)[0] + 1e-5).sqrt())
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_wct_gives_mean_and_covariance_exactly(masked: bool) -> None:
+    content = torch.einsum("ij,njhw->nihw", rand(8, 8, seed=4), rand(1, 8, 12, 15))
+    style = torch.einsum("ij,njhw->nihw", rand(8, 8, seed=5), rand(1, 8, 9, 11, seed=6))
+    weight = torch.ones(1, 1, 12, 15)
+    if masked:
+        weight[..., 7:] = 0
+    result = coloured(whitened(content, weight), style)[:, weight.flatten() > 0]
+    wanted = style[0].flatten(1)
+    assert torch.allclose(result.mean(1), wanted.mean(1))
+    assert torch.allclose(torch.cov(result, correction=0), torch.cov(wanted, correction=0))
+
+
+def test_wct_of_features_without_any_variance_is_finite() -> None:
+    flat, weight = torch.full((1, 8, 3, 3), 0.5), torch.ones(1, 1, 3, 3)
+    assert torch.isfinite(coloured(whitened(flat, weight), flat)).all()
+    one = rand(1, 8, 1, 1)
+    assert torch.isfinite(coloured(whitened(one, torch.ones(1, 1, 1, 1)), rand(1, 8, 5, 5))).all()

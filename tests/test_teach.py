@@ -1,0 +1,94 @@
+"""Teaching a style: it comes nearer to its picture, is kept, goes on, and says what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from impasto.cli import main, teach
+from impasto.models import gallery
+from impasto.styles import saved
+from mirror import import_models
+
+pytest.importorskip("torch", reason="torch is not installed")
+
+ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "docs/colosseum-great-wave.jpg"
+
+
+@pytest.fixture
+def styles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IMPASTO_STYLES", str(tmp_path / "styles"))
+    monkeypatch.setenv("IMPASTO_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr("impasto.engines.teaching.CROP", 96)
+    monkeypatch.setattr("impasto.engines.teaching.STYLE_SIDE", 160)
+    return tmp_path / "styles"
+
+
+@pytest.fixture
+def vgg(styles: Path) -> None:
+    import_models("vgg19-normalised")
+
+
+def test_it_learns_is_kept_and_goes_on(
+    styles: Path, vgg: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = tmp_path / "sample.png"
+    command = ["teach", "mine", str(PICTURE), "--steps", "12"]
+    assert main([*command, "--sample", str(sample)]) == 0
+    told = capsys.readouterr().out
+    first, last = (float(told.split(word)[0].split()[-1]) for word in (" at first", " now"))
+    assert last < first
+    assert sample.stat().st_size > 1000
+    style = saved.load("mine")
+    assert style.painter == gallery.load().fingerprint
+    assert style.picture is not None
+    assert np.isfinite(style.code).all()
+    assert main([*command[:-1], "1"]) == 0
+    moved = np.abs(saved.load("mine").code - style.code).max()
+    assert 0 < moved < 0.01  # from where it stopped, by a first, small step
+
+
+def test_what_is_stopped_is_kept(
+    styles: Path, vgg: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from impasto.engines.teaching import Lesson
+
+    step, done = Lesson.step, []
+
+    def interrupted(self: Lesson) -> object:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(step(self))
+        return done[-1]
+
+    monkeypatch.setattr(Lesson, "step", interrupted)
+    assert main(["teach", "mine", str(PICTURE)]) == 130
+    assert "mine" in saved.names()
+    assert main(["teach", "mine", str(ROOT / "examples/lake-sherburne.jpg")]) == 2
+    assert "choose another name" in capsys.readouterr().err
+
+
+def test_several_pictures_stand_side_by_side() -> None:
+    tall, wide = np.zeros((40, 20, 3), np.float32), np.ones((30, 60, 3), np.float32)
+    assert teach.side_by_side([tall, wide]).shape == (30, 75, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["mine", str(PICTURE)], 4, "impasto models pull vgg19-normalised"),
+        (["scream", str(PICTURE)], 2, "style of the gallery"),
+        (["a/b", str(PICTURE)], 2, "letters, digits"),
+        (["mine", str(PICTURE), "--steps", "0"], 2, "between 1 and"),
+        (["mine", str(PICTURE), "--sample", "a.xyz"], 2, "a.xyz"),
+    ],
+)
+def test_what_it_needs_and_refuses(
+    styles: Path, arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["teach", *arguments]) == code
+    assert message in capsys.readouterr().err
+    assert saved.names() == []
