@@ -76,7 +76,7 @@ def test_the_teacher_is_written_down(views: Path) -> None:
 
 def test_trains_resumes_and_exports(views: Path, tmp_path: Path) -> None:
     file = tmp_path / "segmenter.safetensors"
-    settings = ("--views", views, "--run", tmp_path, "--batch", 8, "--crop", 64, "--side", 64, "--every", 5)
+    settings = ("--views", views, "--run", tmp_path, "--batch", 8, "--crop", 64, "--side", 64, "--every", 999)
     minutes, losses = 0.15, []
     for _ in range(2):
         run("segmenter.py", *settings, "--minutes", minutes, "--export", file)

@@ -35,6 +35,9 @@ PLAYERS = ("person", "animal", "vehicle")
 SURROUNDINGS = ("sky", "ground", "water")
 """Classes that it is hardly ever of."""
 
+BACKSTAGE = 0.02
+"""What counts of their weight: a church is small before its sky."""
+
 PRESENCE = 0.015
 """Share of the picture that those in `PLAYERS` must have to be what it is of."""
 
@@ -129,7 +132,7 @@ def subject(raster: Raster, check: Check = nothing) -> np.ndarray:
     found = decided(shares, players)
     if (found > 0.5).mean() < PRESENCE:
         weights = (shares * middle[..., None]).sum((0, 1))
-        weights[[CLASSES.index(name) for name in SURROUNDINGS]] *= 0.1
+        weights[[CLASSES.index(name) for name in SURROUNDINGS]] *= BACKSTAGE
         found = decided(shares, [int(weights.argmax())])
     return found * main_parts(found > 0.5, middle)
 
