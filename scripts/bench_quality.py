@@ -21,7 +21,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measures import LAYERS, Likeness, Lpips, content_distance, moment_distance, ssim, style_distance
+from measures import (
+    LAYERS,
+    Likeness,
+    Lpips,
+    content_distance,
+    fast,
+    moment_distance,
+    seen,
+    ssim,
+    style_distance,
+)
 from peers import Adain, Magenta, MicroAst
 from torch import Tensor
 
@@ -117,7 +127,7 @@ def optimisation(vgg: Vgg, steps: int, style_weight: float) -> Paint:
 
         def slope(image: Tensor) -> tuple[Tensor, Tensor]:
             x = image.clone().requires_grad_()
-            features = vgg(x, LAYERS[-1], lambda: None)
+            features = seen(vgg, x)
             apart = (features[LAYERS[-1]] - photo.content).square().sum() / photo.content.square().sum()
             for name in LAYERS:
                 target = wanted.grams[name]
@@ -154,13 +164,15 @@ def main() -> None:
     )
     parser.add_argument("--reference-weight", type=float, default=1.0, help="of style, content being 1")
     parser.add_argument("--steps", type=int, default=300, help="of the reference")
+    parser.add_argument("--painters", nargs="*", metavar="NAME", help="rows of the first part (default: all)")
     parser.add_argument("--quick", action="store_true", help="4 contents, 4 styles, 4 references")
     parser.add_argument("--save", type=Path, help="folder for the paintings, to look at")
     options = parser.parse_args()
     if options.quick:
         options.contents = options.styles = options.reference_styles = 4
     torch.set_grad_enabled(False)
-    vgg = Vgg(options.models / "vgg_normalised.pth", "cpu")
+    exact = Vgg(options.models / "vgg_normalised.pth", "cpu")
+    vgg = fast(exact)
     bench = Bench(vgg, Lpips(options.models / "alexnet_features.pth", options.lpips))
     engine = GalleryEngine(options.weights)
     contents = sorted(EXAMPLES.glob("*.jpg"))
@@ -179,13 +191,13 @@ def main() -> None:
         "the bare style": lambda content, style: style,
         "Impasto, any picture": impasto(engine, None),
         "MicroAST": MicroAst(options.models / "microast"),
-        "AdaIN": Adain(vgg, options.models / "adain_decoder.pth"),
+        "AdaIN": Adain(exact, options.models / "adain_decoder.pth"),
         "Magenta": Magenta(options.peer, options.size),
     }
     photos = [square(path, options.size) for path in contents]
     styles = [square(path, STYLE_SIDE) for path in strangers]
-    for name, method in methods.items():
-        results = []
+    for name in options.painters or methods:
+        method, results = methods[name], []
         for style, painting in zip(styles, strangers, strict=True):
             for photo, content in zip(photos, contents, strict=True):
                 painted = method(photo, style)

@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--peer", required=True, metavar="PYTHON")
     parser.add_argument("--sizes", nargs="+", default=["512x288", "1920x1080", "3840x2160", "6000x4000"])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="contenders to leave out")
     options = parser.parse_args()
     print("| size | contender | cold | warm | ratio to the peer | peak MB |")
     print("|---|---|---|---|---|---|")
@@ -149,6 +150,7 @@ def main() -> None:
                 Entry(f"Impasto, gallery, --scale {full:.2f}", sys.executable, ours("great-wave"), full),
                 Entry("Johnson et al., torch", sys.executable, JOHNSON, appetite=1150),
             ]
+            entries = [entry for entry in entries if entry.name not in options.without]
             measure(size, entries, source, target, options.rounds)
 
 
