@@ -191,9 +191,10 @@ def report_of(cases):
         entry["seconds"] = round(time.monotonic() - began, 2)
         for made in app.documents():
             # A document that is closed while its window is still being drawn takes Krita along.
+            yield 0.5
             yield from settle(made)
             close(made)
-            yield 0.1
+            yield 0.3
         report[name] = entry
         sys.stdout.write(f"{name}: {entry}\n")
         sys.stdout.flush()
