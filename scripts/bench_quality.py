@@ -188,7 +188,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     methods: dict[str, Paint] = {
         "the photograph itself": lambda content, style: content,
-        "the bare style": lambda content, style: style,
+        "the bare style": lambda content, style: tensor(
+            resized(array(style), content.shape[3], content.shape[2]).clip(0, 1)
+        ),
         "Impasto, any picture": impasto(engine, None),
         "MicroAST": MicroAst(options.models / "microast"),
         "AdaIN": Adain(exact, options.models / "adain_decoder.pth"),
