@@ -27,13 +27,13 @@ def fast(vgg: Vgg) -> Vgg:
         return vgg
     layers = {name: tuple(part.bfloat16() for part in layer) for name, layer in vgg.layers.items()}
     narrow = copy.copy(vgg)
+    narrow.dtype = torch.bfloat16
     narrow.layers = {name: (weight, bias) for name, (weight, bias) in layers.items()}
     return narrow
 
 
 def seen(vgg: Vgg, picture: Tensor) -> dict[str, Tensor]:
     """Activations of `LAYERS` in float32."""
-    picture = picture.to(vgg.layers["0"][0].dtype).contiguous(memory_format=torch.channels_last)
     features = vgg(picture, LAYERS[-1], _go_on)
     return {name: features[name].float() for name in LAYERS}
 
