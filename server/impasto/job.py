@@ -373,25 +373,7 @@ class Job:
 
     def to_toml(self) -> str:
         """The job as a recipe; `Job.from_toml` reads it back to an equal job."""
-
-        def value(item: Any) -> str:
-            if isinstance(item, list):
-                return "[" + ", ".join(value(part) for part in item) + "]"
-            if isinstance(item, dict):
-                return "{ " + ", ".join(f"{key} = {value(part)}" for key, part in item.items()) + " }"
-            if isinstance(item, str):  # a JSON string is a TOML basic string, but for DEL
-                return json.dumps(item, ensure_ascii=False).replace("\x7f", "\\u007f")
-            return json.dumps(item)
-
-        data = self.to_dict()
-        lines = [f"version = {data.pop('version')}"]
-        for name, content in data.items():
-            header, tables = (
-                (f"[[{name}]]", content) if isinstance(content, list) else (f"[{name}]", [content])
-            )
-            for table in tables:
-                lines += ["", header, *(f"{key} = {value(item)}" for key, item in table.items())]
-        return "\n".join(lines) + "\n"
+        return values.toml(self.to_dict())
 
 
 def _check_names(variants: Sequence[Job]) -> None:

@@ -1,7 +1,8 @@
-"""Values of a recipe, each checked with one sentence that names its key."""
+"""Values of a recipe: each checked with one sentence that names its key, and all of them written as text."""
 
 from __future__ import annotations
 
+import json
 from string import Formatter
 from typing import Any
 
@@ -74,3 +75,27 @@ def options(value: Any) -> tuple[tuple[str, Value], ...]:
         else:
             number(given, f"The option “{name}”", -1e9, 1e9)
     return tuple(sorted(value.items()))
+
+
+def toml(data: dict[str, Any]) -> str:
+    """Values, tables and lists of tables, two levels deep, as the text of a TOML file."""
+
+    def value(item: Any) -> str:
+        if isinstance(item, list):
+            return "[" + ", ".join(value(part) for part in item) + "]"
+        if isinstance(item, dict):
+            return "{ " + ", ".join(f"{key} = {value(part)}" for key, part in item.items()) + " }"
+        if isinstance(item, str):  # a JSON string is a TOML basic string, but for DEL
+            return json.dumps(item, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return json.dumps(item)
+
+    lines: list[str] = []
+    for name, content in data.items():
+        if not isinstance(content, list | dict):
+            lines.append(f"{name} = {value(content)}")
+            continue
+        many = isinstance(content, list)
+        for table in content if many else [content]:
+            lines += ["", f"[[{name}]]" if many else f"[{name}]"]
+            lines += (f"{key} = {value(item)}" for key, item in table.items())
+    return "\n".join(lines) + "\n"
