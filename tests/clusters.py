@@ -77,10 +77,19 @@ class Simulated:
     revived: int = 0
 
     def add(self, cores: int = 1) -> Machine:
-        """A machine more."""
+        """A machine more; two that started at once would take the same place, and one of them end."""
         words = [f"--address={self.address}", f"--num-cpus={cores}", "--num-gpus=0"]
+        self._wait_for_places(1 + len(self.machines))
         self.machines.append(Machine(self.environment, words))
+        self._wait_for_places(1 + len(self.machines))
         return self.machines[-1]
+
+    def _wait_for_places(self, count: int) -> None:
+        deadline = time.monotonic() + 30
+        while (
+            len(list(self.folder.glob("session_*/sockets/raylet*"))) < count and time.monotonic() < deadline
+        ):
+            time.sleep(0.1)
 
     def revive(self) -> None:
         """Start again what could not start."""
