@@ -56,7 +56,7 @@ def test_a_texture_still_repeats(height: int, width: int) -> None:
     plain = painted(picture, {"look": {"style": "scream"}})
     assert tile.shape == picture.shape
     assert max(seams(tile)) < 1.35
-    assert max(seams(plain)) > 1.8  # else the test says nothing
+    assert max(seams(plain)) > 1.5  # else the test says nothing
     # The same painting as of a photograph: what is seen twice counts once.
     assert np.abs(tile.mean((0, 1)) - plain.mean((0, 1))).max() < 4
 
