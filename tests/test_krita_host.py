@@ -76,16 +76,22 @@ def reviving(home: Path, stop: threading.Event) -> None:
 
 @pytest.mark.timeout(1800)
 def test_all_cases(krita: Krita) -> None:
+    only = os.environ.get("ONLY", "")
     try:
-        report = all_cases(krita)
+        report = all_cases(krita, only)
     except Crashed as crash:
         warnings.warn(f"Krita crashed and was started once more: {str(crash)[-1000:]}", stacklevel=1)
-        report = all_cases(krita)
+        report = all_cases(krita, only)
     failed = {name: entry["error"] for name, entry in report.items() if entry["error"]}
+    if len(failed) == 1:  # a daemon that is killed at a bad moment is not always back in time
+        (name,) = failed
+        warnings.warn(f"{name} was tried once more: {failed[name][-1000:]}", stacklevel=1)
+        report = all_cases(krita, name)
+        failed = {name: entry["error"] for name, entry in report.items() if entry["error"]}
     assert failed == {}
 
 
-def all_cases(krita: Krita) -> dict[str, Any]:
+def all_cases(krita: Krita, only: str) -> dict[str, Any]:
     stop = threading.Event()
     with daemons.daemon(*ENTRY) as running:
         helper = threading.Thread(target=reviving, args=(krita.home, stop))
@@ -99,7 +105,7 @@ def all_cases(krita: Krita) -> dict[str, Any]:
                     "PATH": f"{krita.home}/bin:/usr/bin:/bin",
                     "PHOTO": str(PHOTO),
                     "STYLE_FILE": str(ROOT / "examples" / "roman-colosseum.jpg"),
-                    "ONLY": os.environ.get("ONLY", ""),
+                    "ONLY": only,
                 },
                 timeout=800,
             )
