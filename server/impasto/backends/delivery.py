@@ -85,9 +85,7 @@ def deliver_masks(source: Raster, job: Job, progress: Progress, attachments: Seq
     for number, region in enumerate(job.regions):
         check()
         place = bundle.add_mask(selection.region(region), source.pixels.itemsize)
-        entries.append(
-            {"region": number, "x": 0, "y": 0, "width": source.width, "height": source.height} | place
-        )
+        entries.append({"region": number} | _whole(source) | place)
     return Parcel(b"".join(bundle.pieces), {"kind": "pixels", "layers": entries})
 
 

@@ -14,7 +14,7 @@ from impasto.models.gallery import BUNDLED
 from impasto.raster import Raster
 from impasto.raster.sampling import working_copy
 from impasto.regions.segmenter import MULTIPLE, forward
-from impasto.runtime import Check, Executor, executor
+from impasto.runtime import Check, Executor, executor, nothing
 from impasto.selector import CLASSES
 
 WEIGHTS = BUNDLED / "segmenter.safetensors"
@@ -46,10 +46,6 @@ COMPANY = 0.35
 
 SPREAD = 0.3
 """Standard deviation of the middle's weight, in parts of each side."""
-
-
-def nothing() -> None:
-    """A `Check` that never stops."""
 
 
 _scenes: dict[bytes, np.ndarray] = {}

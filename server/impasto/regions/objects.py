@@ -19,7 +19,7 @@ from impasto.regions import segments, subjects
 from impasto.regions.mask_decoder import CORNER, INSIDE, MASK_SIDE, NO_POINT, OPPOSITE_CORNER, OUTSIDE
 from impasto.regions.sam import MODELS, SIDE, Sam, enlarged, sam
 from impasto.regions.segments import Segments, share
-from impasto.runtime import Check
+from impasto.runtime import Check, nothing
 
 Point = tuple[float, float, bool]
 """x and y in pixels of the full picture, and whether it lies inside the object."""
@@ -31,10 +31,6 @@ SCENES_KEPT = 4
 
 KERNEL = "linear"
 """What SAM's training scaled its pictures by."""
-
-
-def nothing() -> None:
-    """A `Check` that never stops."""
 
 
 class Scene:

@@ -22,6 +22,11 @@ from impasto.errors import ModelMissing, UsageError, did_you_mean
 Check = Callable[[], None]
 """Called every few hundredths of a second while a network runs; raises `Cancelled` to stop it."""
 
+
+def nothing() -> None:
+    """A `Check` that never stops."""
+
+
 Build = Callable[..., Any]
 """A network, or a part of one, of `ops`: see `runtime.operations.Ops`."""
 
