@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import array
+import contextlib
+import sys
+import time
 from typing import Any
 
 import pytest
 
 import daemons
-from impasto.client import looks, planes
+from impasto.client import NoDaemon, connect, looks, planes
 from impasto.client.courier import Courier
 from impasto.job import Job
 
@@ -102,3 +105,25 @@ def test_a_courier_drops_what_is_stale() -> None:
         daemons.until(lambda: len(told) > 1)
         assert "no job 99" in told[1]
         courier.close()
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.15, 0.2])
+def test_a_courier_outlives_a_daemon_that_is_killed(delay: float) -> None:
+    """At whatever moment: another one is started, and the errand done all the same."""
+    told: list[str] = []
+
+    def work(client: Any, _stale: Any) -> str:
+        return bytes(client.run("{}", daemons.picture("work", 0.1), b"done")[1]).decode()
+
+    with daemons.daemon() as running:
+        command = [sys.executable, daemons.__file__]
+        courier = Courier(lambda: connect(command=command), lambda function: function())
+        courier.send("", work, told.append, told.append)
+        time.sleep(delay)
+        running.process.kill()
+        daemons.until(lambda: told, 40)
+        courier.close()
+        running.process.wait(10)
+        with contextlib.suppress(NoDaemon), running.connect() as client:  # it was done before
+            client.stop()
+    assert told == ["done"]

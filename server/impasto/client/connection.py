@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, ClientError, ConnectionLost, JobFailed, NoDaemon, Refused
-from .handshake import greet
+from .handshake import HungUp, greet
 from .place import Address, read_address, runtime_directory
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ TICK = 0.1
 
 SO_NOSIGPIPE = 0x1022
 """Of macOS; Python does not name it."""
+
+DYING = 3.0
+"""Seconds that a daemon may take to die."""
 
 OTHERS = 3.0
 """Seconds that the daemon of another program has to start, when ours made way for it."""
@@ -82,7 +85,18 @@ def connect(
 
 def _open(directory: Path) -> Caller:
     """Connect to the daemon of `directory` and shake hands."""
-    address = read_address(directory)
+    deadline = time.monotonic() + DYING
+    while True:
+        try:
+            return _introduce(read_address(directory))
+        except HungUp:
+            # The system takes connections for a daemon that was killed until its last thread is gone.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _introduce(address: Address) -> Caller:
     sock = _dial(address)
     try:
         greet(sock, address.token)

@@ -33,6 +33,10 @@ QUIETLY = getattr(socket, "MSG_NOSIGNAL", 0)
 a daemon that dies would take the editor along."""
 
 
+class HungUp(ConnectionLost):
+    """The daemon hung up instead of an answer: mostly it is just dying."""
+
+
 class Unwelcome(Exception):
     """The daemon's side of a refusal: why, for the log."""
 
@@ -65,7 +69,8 @@ def greet(sock: socket.socket, token: bytes, protocol: int = PROTOCOL) -> None:
 
     Raises:
         Refused: either does not accept the other.
-        ConnectionLost: the daemon hung up or did not answer.
+        HungUp: the daemon did.
+        ConnectionLost: it did not answer.
     """
     deadline = time.monotonic() + 2 * DEADLINE
     hello = HELLO.pack(MAGIC, protocol, os.urandom(32))
@@ -78,9 +83,8 @@ def greet(sock: socket.socket, token: bytes, protocol: int = PROTOCOL) -> None:
         final = _receive(sock, ANSWER.size, deadline)
         _check_verdict(final, protocol)
     except OSError as error:
-        raise ConnectionLost(
-            "The Impasto daemon did not answer ({reason}); try again.", reason=error
-        ) from None
+        kind = HungUp if isinstance(error, ConnectionError) else ConnectionLost
+        raise kind("The Impasto daemon did not answer ({reason}); try again.", reason=error) from None
     if not hmac.compare_digest(final[-PROOF_SIZE:], _proof(token, b"daemon", hello, answer)):
         raise Refused("Something that is not this user's daemon answers at its address.")
     sock.settimeout(None)
