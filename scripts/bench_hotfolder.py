@@ -201,19 +201,17 @@ def memory(args: argparse.Namespace) -> None:
 def cluster(args: argparse.Namespace) -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     from clusters import cluster as simulated  # pyright: ignore[reportMissingImports]
-    from clusters import joined_to  # pyright: ignore[reportMissingImports]
+    from impasto.backends.cluster import Cluster
 
     with own_directories() as home, simulated(machines=1, cores=1) as machines:
-        joined = joined_to(machines)
+        joined = Cluster(machines.address, cores=1)
         totals = {1: 0.0, 2: 0.0}
         chunk = 20
         photos = photographs(args.pictures, (1600, 900))
         while joined.warm < 1:
-            machines.revive()
             time.sleep(0.1)
         machines.add(1)
         while joined.warm < 2:
-            machines.revive()
             time.sleep(0.1)
         for number in range(args.pictures // chunk):
             own = photos[number * chunk : (number + 1) * chunk]

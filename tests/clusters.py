@@ -17,40 +17,53 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemons import SOURCES, TESTS
-from impasto.backends.cluster import Cluster
-from impasto.errors import DaemonError
 
 STORE = 100_000_000
 """Bytes of shared memory of each machine."""
 
+STARTS = 3
+"""How often a machine is started before it counts as unable to."""
+
+
+class Busy(Exception):
+    """Ray gives up when its helpers do not answer within 15 s, which no setting of it changes."""
+
 
 @dataclass
 class Machine:
-    """One of them: all processes of one `ray start`, which are a process group."""
+    """One of them: all processes of one `ray start`, which are a process group.
 
+    Raises:
+        Busy: this computer is too slow for Ray just now.
+        AssertionError: it does not start, with what Ray said.
+    """
+
+    folder: Path
     environment: dict[str, str]
     words: list[str]
 
     def __post_init__(self) -> None:
-        self.start()
-
-    def start(self) -> None:
+        log = self.folder / f"{secrets.token_hex(4)}.log"
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
-        self.process = subprocess.Popen(
-            [*command, f"--object-store-memory={STORE}", *self.words],
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def revive(self) -> bool:
-        """Start it again if it has ended: Ray gives its helpers 15 s, which a busy machine may exceed."""
-        ended = self.process.poll() is not None
-        if ended:
+        for _ in range(STARTS):
+            with log.open("w") as said:
+                self.process = subprocess.Popen(
+                    [*command, f"--object-store-memory={STORE}", *self.words],
+                    env=self.environment,
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            deadline = time.monotonic() + 60
+            while self.process.poll() is None and time.monotonic() < deadline:
+                if "Ray runtime started" in log.read_text():
+                    return
+                time.sleep(0.1)
             self.kill()
-            self.start()
-        return ended
+        told = "".join(path.read_text() for path in self.folder.glob("session_latest/logs/raylet*.out"))
+        if "Timed out waiting for file" in told:
+            raise Busy
+        raise AssertionError(f"Ray does not start: {log.read_text()}{told[-2000:]}")
 
     def kill(self) -> None:
         """End it as a power failure does."""
@@ -65,36 +78,24 @@ class Simulated:
 
     Attributes:
         address: of the head, which has no cores of its own: it only keeps the lists.
+        ending: ends all machines.
         machines: that paint.
-        revived: how often one had to be started again.
     """
 
     address: str
     folder: Path
     environment: dict[str, str]
     head: Machine
+    ending: contextlib.ExitStack
     machines: list[Machine] = field(default_factory=list)
-    revived: int = 0
 
     def add(self, cores: int = 1) -> Machine:
-        """A machine more; two that started at once would take the same place, and one of them end."""
+        """A machine more, when it is up: two that start at once would take the same sockets."""
         words = [f"--address={self.address}", f"--num-cpus={cores}", "--num-gpus=0"]
-        self._wait_for_places(1 + len(self.machines))
-        self.machines.append(Machine(self.environment, words))
-        self._wait_for_places(1 + len(self.machines))
-        return self.machines[-1]
-
-    def _wait_for_places(self, count: int) -> None:
-        deadline = time.monotonic() + 30
-        while (
-            len(list(self.folder.glob("session_*/sockets/raylet*"))) < count and time.monotonic() < deadline
-        ):
-            time.sleep(0.1)
-
-    def revive(self) -> None:
-        """Start again what could not start."""
-        for machine in (self.head, *self.machines):
-            self.revived += machine.revive()
+        machine = Machine(self.folder, self.environment, words)
+        self.ending.callback(machine.kill)
+        self.machines.append(machine)
+        return machine
 
     def painters(self) -> list[int]:
         """Pids of the painters, by the title that Ray gives them."""
@@ -126,7 +127,6 @@ def cluster(machines: int = 2, cores: int = 1) -> Iterator[Simulated]:
         "RAY_AUTH_TOKEN": secrets.token_hex(16),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(folder),
-        "RAY_raylet_start_wait_time_s": "120",
         "RAY_health_check_period_ms": "1000",
         "RAY_health_check_timeout_ms": "60000",
         "RAY_health_check_failure_threshold": "4",
@@ -138,30 +138,18 @@ def cluster(machines: int = 2, cores: int = 1) -> Iterator[Simulated]:
     words = ["--head", f"--port={address.rpartition(':')[2]}", "--num-cpus=0", "--num-gpus=0"]
     words += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", f"--temp-dir={folder}"]
     environment = dict(os.environ)
-    simulated = Simulated(address, folder, environment, Machine(environment, words))
     try:
-        for _ in range(machines):
-            simulated.add(cores)
-        yield simulated
+        with contextlib.ExitStack() as ending:
+            head = Machine(folder, environment, words)
+            ending.callback(head.kill)
+            simulated = Simulated(address, folder, environment, head, ending)
+            for _ in range(machines):
+                simulated.add(cores)
+            yield simulated
     finally:
-        for machine in [*simulated.machines, simulated.head]:
-            machine.kill()
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def joined_to(machines: Simulated, entry: str = "impasto.backends.work") -> Cluster:
-    """The watching machine's side; on a busy machine, a cluster takes its time to come up."""
-    deadline = time.monotonic() + 120
-    while True:
-        machines.revive()
-        try:
-            return Cluster(machines.address, entry, cores=1)
-        except DaemonError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(1.0)

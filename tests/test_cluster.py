@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clusters import Simulated, cluster, joined_to
+from clusters import Busy, Simulated, cluster
 from daemons import until
 from hotfolders import Publications, encoded, is_painting_of, many, names, watching
 from impasto.backends import Parcel
 from impasto.backends.cluster import Cluster
-from impasto.errors import Cancelled, DaemonError, UnreadablePicture
+from impasto.errors import Cancelled, UnreadablePicture
 from impasto.hotfolder.journal import Journal
 from impasto.job import Job
 
@@ -42,25 +42,22 @@ def ignore(fraction: float, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Simulated]:
-    with cluster(machines=2) as simulated:
-        try:
-            joined = joined_to(simulated, "hotfolders")
-            until(lambda: simulated.revive() or joined.size == 2, 120)
-        except (DaemonError, AssertionError):
-            if simulated.revived:
-                pytest.skip("this machine is too busy for Ray: its helpers do not start within its 15 s")
-            raise
-        joined.close()
-        yield simulated
+    try:
+        with cluster(machines=2) as simulated:
+            yield simulated
+    except Busy:
+        pytest.skip("Ray's helpers do not start within its 15 s on this busy machine")
 
 
 @pytest.fixture
 def painters(machines: Simulated) -> Iterator[Cluster]:
     """Joined, with a warm painter on each machine."""
-    joined = joined_to(machines, "hotfolders")
-    until(lambda: machines.revive() or joined.warm == len(machines.machines), 240)
-    yield joined
-    joined.close()
+    joined = Cluster(machines.address, "hotfolders", cores=1)
+    try:
+        until(lambda: joined.warm == len(machines.machines), 120)
+        yield joined
+    finally:
+        joined.close()
     until(lambda: not machines.painters(), 30)
 
 
@@ -110,7 +107,7 @@ def test_lost_painters_and_a_lost_machine_cost_no_picture(
         reached(0.2)
         os.kill(machines.painters()[0], signal.SIGKILL)
         reached(0.4)
-        until(lambda: machines.revive() or (painters.size == 3 and painters.warm >= 2), 240)
+        until(lambda: painters.size == 3 and painters.warm >= 2, 240)
         third.kill()
         machines.machines.remove(third)
         reached(1)
