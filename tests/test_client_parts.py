@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import daemons
-from impasto.client import NoDaemon, connect, looks, planes
+from impasto.client import NoDaemon, connect, looks, planes, subjects
 from impasto.client.courier import Courier
 from impasto.job import Job
+from impasto.selector import CLASSES, WHOLES
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,10 @@ def test_a_region_goes_without_what_is_the_plug_ins_own() -> None:
     assert told == {"select": "sky", "style": "none", "feather": 3}
     assert looks.region_title({"select": "channel:a", "style": "scream"}, {}) == "channel: scream"
     assert looks.region_title({"select": "sky", "style": "none", "name": "Sky"}, {}) == "Sky: none"
+
+
+def test_all_that_the_daemon_finds_has_a_title() -> None:
+    assert set(subjects.titles(str)) == {*CLASSES, *WHOLES}
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

@@ -37,7 +37,7 @@ def texts() -> dict[str, str]:
     wanted = [
         (plugin_sources("gimp"), ("_",), 0),
         (plugin_sources("krita"), ("_",), 0),
-        (ROOT / "server/impasto/client", CLIENT_ERRORS, 0),
+        (ROOT / "server/impasto/client", ("_", *CLIENT_ERRORS), 0),
         *((ROOT / "server/impasto" / room, ("progress",), 1) for room in ("paint", "backends", "regions")),
     ]
     for folder, names, position in wanted:

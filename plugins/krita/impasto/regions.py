@@ -9,6 +9,7 @@ from uuid import uuid4
 from . import masks
 from .client.looks import NO_STYLE
 from .client.picks import parse
+from .client.subjects import titles
 from .layers import active
 from .masks import LABELS, Mask
 from .qt import Qt, QtCore, QtGui, QtWidgets
@@ -16,24 +17,6 @@ from .recipes import MASK, title
 from .texts import Unsuitable, _
 
 MOST_FEATHER = 500
-
-
-def classes() -> dict[str, str]:
-    """Titles of what the daemon finds by itself, by its name."""
-    return {
-        "subject": _("Subject"),
-        "background": _("Background"),
-        "sky": _("Sky"),
-        "building": _("Buildings"),
-        "vegetation": _("Vegetation"),
-        "ground": _("Ground"),
-        "water": _("Water"),
-        "mountain": _("Mountains"),
-        "person": _("People"),
-        "animal": _("Animals"),
-        "vehicle": _("Vehicles"),
-        "interior": _("Interior"),
-    }
 
 
 def is_clicked(region: dict[str, Any]) -> bool:
@@ -191,7 +174,7 @@ class RegionsPanel(QtWidgets.QWidget):
             layers.addAction(str(error)).setEnabled(False)
         self._offer(self._menu, _("Layers with color labels"), self.add_labels)
         self._menu.addSeparator()
-        for name, text in classes().items():
+        for name, text in titles(_).items():
             self._offer(self._menu, text, lambda name=name, text=text: self.add(name, text))
 
     @staticmethod

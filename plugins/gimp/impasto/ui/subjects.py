@@ -5,29 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from client.picks import parse
+from client.subjects import titles
 from gi.repository import Gimp, Gtk
 from masks import CHANNEL, LAYER_MASK, SELECTION
 from texts import _
 
 CLICKED = "clicked"
-
-
-def classes() -> dict[str, str]:
-    """Titles of what the daemon finds by itself, by its name."""
-    return {
-        "subject": _("Subject"),
-        "background": _("Background"),
-        "sky": _("Sky"),
-        "building": _("Buildings"),
-        "vegetation": _("Vegetation"),
-        "ground": _("Ground"),
-        "water": _("Water"),
-        "mountain": _("Mountains"),
-        "person": _("People"),
-        "animal": _("Animals"),
-        "vehicle": _("Vehicles"),
-        "interior": _("Interior"),
-    }
 
 
 def masks(image: Any, layer: Any) -> dict[str, str]:
@@ -47,7 +30,7 @@ def title(select: str, image: Any, layer: Any) -> str:
     """What a selector is called."""
     if not select or parse(select) is not None:
         return _("Clicked thing")
-    return (classes() | masks(image, layer)).get(select, select)
+    return (titles(_) | masks(image, layer)).get(select, select)
 
 
 class SubjectBox(Gtk.ComboBoxText):
@@ -55,7 +38,7 @@ class SubjectBox(Gtk.ComboBoxText):
 
     def __init__(self, image: Any, layer: Any, with_masks: bool = True) -> None:
         super().__init__()
-        self._known = {CLICKED: _("What I click on"), **classes()}
+        self._known = {CLICKED: _("What I click on"), **titles(_)}
         if with_masks:
             self._known |= masks(image, layer)
         for name, text in self._known.items():
