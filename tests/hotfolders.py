@@ -160,6 +160,23 @@ def once(*roots: Path, **options: Any) -> Watch:
     return watch
 
 
+@contextlib.contextmanager
+def small_disk(path: Path) -> Iterator[Path]:
+    """A disk of half a megabyte, mounted at a folder that is made; skips where that cannot be."""
+    import pytest  # not above: workers import this module
+
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this system does not let root mount a small disk")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=False)
+
+
 def python(code: str) -> int:
     """How a fresh Python ends that runs `code`."""
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])

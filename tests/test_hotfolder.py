@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import struct
 import subprocess
 import sys
 import threading
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from daemons import until
-from hotfolders import Watch, encoded, is_painting_of, many, names, once, watching
+from hotfolders import Watch, encoded, is_painting_of, many, names, once, small_disk, watching
+from impasto.backends.lock import Lock
 from impasto.errors import JobError, UnwritablePicture, UsageError
 from impasto.hotfolder import summary
 from impasto.hotfolder.hints import Hints
 from impasto.hotfolder.journal import Journal
+from impasto.hotfolder.tree import State
 from impasto.hotfolder.watcher import places
 
 
@@ -330,40 +335,33 @@ def test_read_only_output_is_refused_at_once(folder: Path, tmp_path: Path) -> No
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path):
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this system does not let root mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=False)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as path:
+        yield path
 
 
-def test_a_full_disk_stops_the_folder_and_room_lets_it_go_on(folder: Path, small_disk: Path) -> None:
-    (small_disk / "ballast").write_bytes(bytes(500_000))
+def test_a_full_disk_stops_the_folder_and_room_lets_it_go_on(folder: Path, disk: Path) -> None:
+    (disk / "ballast").write_bytes(bytes(500_000))
     photos = {f"{n}.png": encoded(n, size=(120, 160)) for n in range(3)}
     for name, data in photos.items():
         (folder / name).write_bytes(data)
-    watch = once(folder, output=small_disk)
+    watch = once(folder, output=disk)
     assert [str(error) for error in watch.watcher.troubles] == [watch.of("notice")[0].text]
     assert "No space left" in watch.texts()
-    assert names(small_disk) == ["ballast"]
-    with watching(folder, output=small_disk) as watch:
+    assert names(disk) == ["ballast"]
+    with watching(folder, output=disk) as watch:
         until(lambda: "No space left" in watch.texts())
-        (small_disk / "ballast").unlink()
+        (disk / "ballast").unlink()
         painted(watch, 3)
     for name, data in photos.items():
-        assert is_painting_of(small_disk / name.replace(".", "-kiss."), data)
+        assert is_painting_of(disk / name.replace(".", "-kiss."), data)
 
 
-def test_output_that_turns_read_only(folder: Path, small_disk: Path) -> None:
+def test_output_that_turns_read_only(folder: Path, disk: Path) -> None:
     def remount(how: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{how}", str(small_disk)], check=True)
+        subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True)
 
-    with watching(folder, output=small_disk) as watch:
+    with watching(folder, output=disk) as watch:
         drop(folder / "a.png", 1)
         painted(watch, 1)
         remount("ro")
@@ -530,6 +528,64 @@ def test_a_broken_journal_is_not_overwritten(folder: Path) -> None:
     with pytest.raises(UnwritablePicture, match="move it away"):
         once(folder)
     assert journal.read_bytes() == b"no database" * 999
+
+
+VERSION_1 = """
+    CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+    INSERT INTO fact VALUES ('tag', 'abcd1234');
+    CREATE TABLE place (path BLOB PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE claim (target BLOB PRIMARY KEY, source BLOB NOT NULL, key TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE picture (
+        path BLOB PRIMARY KEY, key TEXT NOT NULL, digest BLOB, recipe TEXT, state TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, target BLOB, draft BLOB, error TEXT, seconds REAL, ended REAL
+    ) WITHOUT ROWID;
+    CREATE INDEX ended ON picture (ended);
+    PRAGMA user_version = 1;
+"""
+
+
+def test_a_journal_of_the_first_version_goes_on(folder: Path) -> None:
+    """One picture is painted, one failed, one was cut off before its draft got its name, one before that."""
+    journal = folder / ".impasto/journal.sqlite"
+    for place in (folder / "impasto", journal.parent):
+        place.mkdir()
+    keys = {}
+    for number, name in enumerate(("painted", "failed", "publishing", "running")):
+        drop(folder / f"{name}.png", number)
+        keys[name] = State.of((folder / f"{name}.png").stat()).key
+    (folder / "impasto/painted-kiss.png").write_bytes(b"the first painting")
+    draft = folder / "impasto/.impasto-abcd1234-00.part"
+    draft.write_bytes(b"the second painting")
+    with closing(sqlite3.connect(journal, isolation_level=None)) as db:
+        db.executescript(VERSION_1)
+        insert = "INSERT INTO picture (path, key, state, target, draft, seconds, ended)"
+        for name, target, part in (
+            ("painted", b"impasto/painted-kiss.png", None),
+            ("failed", None, None),
+            ("publishing", b"impasto/publishing-kiss.png", b"impasto/.impasto-abcd1234-00.part"),
+            ("running", None, None),
+        ):
+            values = (f"{name}.png".encode(), keys[name], name, target, part)
+            db.execute(f"{insert} VALUES (?, ?, ?, ?, ?, 1.0, 1.0)", values)
+        claim = (b"impasto/publishing-kiss.png", b"publishing.png", State.of(draft.stat()).key)
+        db.execute("INSERT INTO claim VALUES (?, ?, ?)", claim)
+    lock = Lock(folder / ".impasto/lock")
+    assert lock.acquire()
+    with pytest.raises(UnwritablePicture, match="older version"):
+        summary(folder, None)
+    lock.release()
+    watch = once(folder)
+    done = [event.input and event.input.name for event in watch.of("painted")]
+    assert done == ["publishing.png", "running.png"]
+    assert (folder / "impasto/painted-kiss.png").read_bytes() == b"the first painting"
+    assert (folder / "impasto/publishing-kiss.png").read_bytes() == b"the second painting"
+    assert is_painting_of(folder / "impasto/running-kiss.png", encoded(3))
+    assert once(folder).events == []
+    assert summary(folder, None)["painted"] == 3
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("PRAGMA user_version = 3")
+    with pytest.raises(UnwritablePicture, match="newer version"):
+        once(folder)
 
 
 def test_a_journal_elsewhere_leaves_the_folder_clean(folder: Path, tmp_path: Path) -> None:

@@ -18,6 +18,12 @@ from impasto.hotfolder.events import Trouble, shown
 from impasto.hotfolder.tree import State
 
 VERSION = 2
+PAINTING = """
+    -- The paintings of a picture, in the order of the recipe's variants.
+    CREATE TABLE painting (
+        path BLOB NOT NULL, number INTEGER NOT NULL, target BLOB NOT NULL, draft BLOB NOT NULL,
+        PRIMARY KEY (path, number)
+    ) WITHOUT ROWID"""
 SCHEMA = f"""
     BEGIN;
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -30,15 +36,22 @@ SCHEMA = f"""
         path BLOB PRIMARY KEY, key TEXT NOT NULL, digest BLOB, recipe TEXT, state TEXT NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0, error TEXT, seconds REAL, ended REAL
     ) WITHOUT ROWID;
-    -- The paintings of a picture, in the order of the recipe's variants.
-    CREATE TABLE painting (
-        path BLOB NOT NULL, number INTEGER NOT NULL, target BLOB NOT NULL, draft BLOB NOT NULL,
-        PRIMARY KEY (path, number)
-    ) WITHOUT ROWID;
+    {PAINTING};
     CREATE INDEX ended ON picture (ended);
     PRAGMA user_version = {VERSION};
     COMMIT;
 """
+
+FROM_1 = f"""
+    BEGIN;
+    {PAINTING};
+    INSERT INTO painting SELECT path, 0, target, ifnull(draft, x'') FROM picture WHERE target IS NOT NULL;
+    ALTER TABLE picture DROP COLUMN target;
+    ALTER TABLE picture DROP COLUMN draft;
+    PRAGMA user_version = {VERSION};
+    COMMIT;
+"""
+"""A journal of version 1 knew of one painting of each picture."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +90,12 @@ _COLUMNS = "path, key, digest, recipe, state, attempts, error"
 class Journal:
     """All methods can be called from any thread, and raise `Trouble` when the disk fails."""
 
-    def __init__(self, path: Path, root: Path) -> None:
+    def __init__(self, path: Path, root: Path, upgrade: bool = True) -> None:
         """
         Args:
             path: of the database; made when it is missing.
             root: the folder; targets in it are kept relative to it, so that it can be moved.
+            upgrade: change one of an older version; never while a watcher of that version has it.
         """
         self._path = path
         self._root = root
@@ -93,8 +107,14 @@ class Journal:
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 self._db.executescript(SCHEMA.format(tag=secrets.token_hex(4)))
-            elif version != VERSION:
-                raise Trouble(f"{shown(path)} was written by another version of Impasto; move it away.")
+            elif version == 1 and upgrade:
+                self._db.executescript(FROM_1)
+            elif version < VERSION:
+                raise Trouble(f"{shown(path)} is in use by an older version of Impasto; end that first.")
+            elif version > VERSION:
+                raise Trouble(
+                    f"{shown(path)} was written by a newer version of Impasto; use that, or move it away."
+                )
             self.tag: str = self._one("SELECT value FROM fact WHERE name = 'tag'")[0]
         except sqlite3.Error as error:
             raise self._failure(error) from None

@@ -39,9 +39,10 @@ def summary(root: Path, state: Path | None) -> dict[str, Any]:
     if not (own / "journal.sqlite").is_file():
         raise UsageError(f"{shown(root)} was never watched; “impasto watch” begins.")
     try:
-        journal = Journal(own / "journal.sqlite", root)
+        held = is_held(own / "lock")
+        journal = Journal(own / "journal.sqlite", root, upgrade=not held)
         try:
-            return {"folder": shown(root), "running": is_held(own / "lock")} | told(journal, root)
+            return {"folder": shown(root), "running": held} | told(journal, root)
         finally:
             journal.close()
     except (Trouble, OSError) as error:
