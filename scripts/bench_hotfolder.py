@@ -3,9 +3,11 @@
     scripts/bench_hotfolder.py throughput --pictures 200   hot folder against painting back to back
     scripts/bench_hotfolder.py waiting --jobs 30           a job of an editor beside a batch, and alone
     scripts/bench_hotfolder.py memory --pictures 2000      of watcher, daemon and worker, as the night goes on
-    scripts/bench_hotfolder.py cluster --pictures 200      one painter of a Ray cluster against two
+    scripts/bench_hotfolder.py cluster --pictures 100      a Ray cluster of two cores against the daemon
+    scripts/bench_hotfolder.py losses --pictures 200       a cluster of which a painter and a machine are lost
 
-What is compared takes turns, so that other work on the machine meets all alike.
+What is compared takes turns, so that other work on the machine meets all alike. As a module this is the
+entry of the cluster's painters: the real one, but a picture called “poison” kills it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import contextlib
 import io
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -25,7 +28,11 @@ from statistics import median
 
 from PIL import Image
 
+from impasto.backends import Parcel, Progress
+from impasto.job import Job
+
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # for the simulated cluster
 LOOK = {"look": {"style": ["great-wave"]}, "output": {}}
 KIND = {"kind": "file", "name": "a.jpg"}
 
@@ -76,9 +83,7 @@ def by_hot_folder(folder: Path, photos: list[bytes], connect: Callable[[], objec
 
 
 def throughput(args: argparse.Namespace) -> None:
-    from impasto.backends import Parcel
     from impasto.cli.watch import LANES, connected
-    from impasto.job import Job
 
     with own_directories() as home:
         backend = connected()
@@ -112,7 +117,6 @@ def waiting(args: argparse.Namespace) -> None:
     from impasto.cli.watch import LANES, connected
     from impasto.client import connect
     from impasto.hotfolder import Settings, Watcher
-    from impasto.job import Job
 
     job, (photo,) = Job.from_dict(LOOK).to_json(), photographs(1, (1600, 900))
     chance = random.Random(3)
@@ -198,40 +202,95 @@ def memory(args: argparse.Namespace) -> None:
         )
 
 
+def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+    from impasto.backends import work
+
+    if "poison" in parcel.meta["name"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work.perform(job, parcel, progress)
+
+
 def cluster(args: argparse.Namespace) -> None:
-    sys.path.insert(0, str(ROOT / "tests"))
     from clusters import cluster as simulated  # pyright: ignore[reportMissingImports]
     from impasto.backends.cluster import Cluster
+    from impasto.cli.watch import LANES, connected
 
-    with own_directories() as home, simulated(machines=1, cores=1) as machines:
-        joined = Cluster(machines.address, cores=1)
-        totals = {1: 0.0, 2: 0.0}
-        chunk = 20
-        photos = photographs(args.pictures, (1600, 900))
-        while joined.warm < 1:
-            time.sleep(0.1)
-        machines.add(1)
-        while joined.warm < 2:
-            time.sleep(0.1)
+    rows = {"one painter of one core": (1, 1), "two of one": (1, 2), "one of two": (2, 1)}
+    totals = dict.fromkeys([*rows, "the daemon"], 0.0)
+    chunk = 20
+    with own_directories() as home, simulated(machines=1, cores=2) as machines:
+        connected().close()
         for number in range(args.pictures // chunk):
-            own = photos[number * chunk : (number + 1) * chunk]
-            for painters in (1, 2):
-                took = by_hot_folder(home / f"{number}-{painters}", own, joined.connect, painters)
-                totals[painters] += took
-                print(f"{chunk} with {painters}: {took:.1f} s")
-        print(f"{args.pictures} photographs: {totals[1]:.1f} s with one painter, {totals[2]:.1f} s with two")
+            photos = photographs(chunk, (1600, 900), number)
+            for name, (cores, painters) in rows.items():
+                with contextlib.closing(Cluster(machines.address, cores=cores)) as joined:
+                    while joined.warm < 2 // cores:
+                        time.sleep(0.1)
+                    totals[name] += by_hot_folder(home / f"{number} {name}", photos, joined.connect, painters)
+            totals["the daemon"] += by_hot_folder(home / f"{number} daemon", photos, connected, LANES)
+            print(", ".join(f"{name}: {seconds:.1f} s" for name, seconds in totals.items()), flush=True)
+
+
+def losses(args: argparse.Namespace) -> None:
+    from clusters import cluster as simulated  # pyright: ignore[reportMissingImports]
+    from hotfolders import Publications  # pyright: ignore[reportMissingImports]
+    from impasto.backends.cluster import Cluster
+    from impasto.hotfolder import Settings, Watcher
+
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    with own_directories() as home, simulated(machines=3, cores=1) as machines:
+        folder = home / "photos"
+        (folder / "impasto").mkdir(parents=True)
+        photos = photographs(args.pictures, (1600, 900))
+        for number, photo in enumerate(photos):
+            (folder / f"{number:04}.jpg").write_bytes(photo)
+        (folder / "0000 poison.jpg").write_bytes(photos[0])
+        published = Publications(folder / "impasto")
+        joined = Cluster(machines.address, "bench_hotfolder", cores=1)
+        settings = Settings(options=LOOK, once=True, settle=0.0)
+        watcher = Watcher([folder], settings, joined.connect, print, lanes=lambda: joined.size)
+        thread = threading.Thread(target=watcher.run)
+        began = time.monotonic()
+        thread.start()
+
+        def reached(share: float) -> None:
+            while thread.is_alive() and len(list((folder / "impasto").glob("*.jpg"))) < share * len(photos):
+                time.sleep(0.05)
+            print(f"{share:.0%} after {time.monotonic() - began:.1f} s, {joined.warm} painters", flush=True)
+
+        reached(0.25)
+        os.kill(machines.painters()[0], signal.SIGKILL)
+        reached(0.5)
+        machines.machines.pop().kill()
+        thread.join()
+        took = time.monotonic() - began
+        counted = published.counted()
+        twice = sum(number > 1 for number in counted.values())
+        print(f"{len(photos)} and a poison in {took:.1f} s: {dict(watcher.pipeline.tally)}; {twice} twice")
+        print("".join(path.read_text() for path in (folder / "impasto/failed").iterdir()))
+        same = all((folder / f"{n:04}.jpg").read_bytes() == photo for n, photo in enumerate(photos))
+        print(f"all originals as they were: {same}; {joined.warm} painters at the end")
         joined.close()
+
+
+COMMANDS = {
+    "throughput": throughput,
+    "waiting": waiting,
+    "memory": memory,
+    "cluster": cluster,
+    "losses": losses,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("throughput", "waiting", "memory", "cluster"))
+    parser.add_argument("what", choices=tuple(COMMANDS))
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=30)
     args = parser.parse_args()
-    {"throughput": throughput, "waiting": waiting, "memory": memory, "cluster": cluster}[args.what](args)
+    COMMANDS[args.what](args)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,19 @@ class Simulated:
         self.machines.append(machine)
         return machine
 
+    def fail(self) -> None:
+        """Lose all of it at once."""
+        for machine in (self.head, *self.machines):
+            machine.kill()
+        self.machines.clear()
+
+    def restart(self, machines: int) -> None:
+        """Another cluster at the same address, as somebody starts it after a failure."""
+        self.head = Machine(self.folder, self.environment, self.head.words)
+        self.ending.callback(self.head.kill)
+        for _ in range(machines):
+            self.add()
+
     def painters(self) -> list[int]:
         """Pids of the painters, by the title that Ray gives them."""
         found: list[int] = []

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clusters import Busy, Simulated, cluster
+from clusters import Busy, Simulated, cluster, free_port
 from daemons import until
 from hotfolders import Publications, encoded, is_painting_of, many, names, watching
 from impasto.backends import Parcel
@@ -181,12 +181,68 @@ def test_the_command_with_a_wrong_and_with_the_right_token(machines: Simulated, 
     words = ["--backend", "ray", "--cluster", machines.address]
     done = watch_with(tmp_path, *words, RAY_AUTH_TOKEN="wrong")
     assert done.returncode == 5, done.stderr
-    assert "cannot be joined" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "cannot be joined (it does not take our token)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    nobody = watch_with(tmp_path, "--backend", "ray", "--cluster", f"127.0.0.1:{free_port()}")
+    assert nobody.returncode == 5, nobody.stderr
+    assert "cannot be joined (Connection refused)" in nobody.stderr
+    assert watch_with(tmp_path, "--backend", "ray", "--cluster", "local").returncode == 2
     assert names(tmp_path) == ["a.png"]
     done = watch_with(tmp_path, *words, "--cores", "1", "--settle", "0")
     assert done.returncode == 0, done.stderr
     assert names(tmp_path) == ["a.png", "impasto/a-kiss.png"]
+
+
+def test_a_lost_head_costs_no_picture(tmp_path: Path) -> None:
+    """All of the cluster fails, and comes back; then it fails for good."""
+    (tmp_path / "impasto").mkdir()
+    publications = Publications(tmp_path / "impasto")
+    soon = {"RAY_gcs_rpc_server_reconnect_timeout_s": "3", "RAY_gcs_rpc_server_connect_timeout_s": "3"}
+
+    def drop(first: int, number: int) -> None:
+        for n in range(first, first + number):
+            (tmp_path / f"{n:02}.png").write_bytes(encoded(n))
+
+    def painted() -> int:
+        return len(list((tmp_path / "impasto").glob("*.png")))
+
+    def watching(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "impasto", "watch", str(tmp_path), "--style", "kiss"]
+        command += ["--backend", "ray", "--cluster", machines.address, "--cores", "1", "--settle", "0.1"]
+        return subprocess.Popen([*command, *words], env=os.environ | soon, stderr=subprocess.PIPE, text=True)
+
+    with cluster(machines=1) as machines:
+        drop(0, 12)
+        watcher = watching()
+        until(lambda: painted() >= 2, 120)
+        machines.fail()
+        assert watcher.stderr
+        told = [watcher.stderr.readline() for _ in range(2)]  # the first says what is watched
+        assert told[1].startswith("impasto: The ")
+        assert "Ray cluster" in told[1]
+        assert told[1].endswith("Painting goes on when that is over.\n")
+        machines.restart(1)
+        until(lambda: painted() == 12, 120)
+        watcher.send_signal(signal.SIGINT)
+        _, err = watcher.communicate(timeout=30)
+        assert watcher.returncode == 130
+        assert err == "impasto: stopped.\n"
+        drop(12, 24)
+        watcher = watching("--once")
+        until(lambda: painted() >= 14, 120)
+        machines.fail()
+        _, err = watcher.communicate(timeout=120)
+    assert watcher.returncode == 5, err
+    assert err.count("impasto: The ") == len(err.splitlines()) == 2
+    assert "cannot be joined" in err
+    counted = publications.counted()
+    assert 14 <= len(counted) < 36
+    assert set(counted.values()) == {1}
+    assert names(tmp_path / "impasto") == sorted(counted)
+    journal = Journal(tmp_path / ".impasto/journal.sqlite", tmp_path)
+    assert journal.counts()["painted"] == len(counted)
+    assert "failed" not in journal.counts()
+    journal.close()
 
 
 def test_without_ray_it_says_what_to_install(tmp_path: Path) -> None:

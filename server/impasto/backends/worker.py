@@ -42,13 +42,20 @@ class WorkerBackend:
 
     Several threads may run a job each, at the same time, in the one worker."""
 
-    def __init__(self, entry: str = "impasto.backends.work", segments: Segments | None = None) -> None:
+    def __init__(
+        self,
+        entry: str = "impasto.backends.work",
+        segments: Segments | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         """
         Args:
-            entry: module whose `perform` does the work and whose `warm_up`, if any, runs first.
+            entry: module that does the work, see `impasto.backends.worker_process`.
             segments: where pixels are shared; by default in a directory of this backend's own.
+            environment: variables for the worker beside those of this process.
         """
         self._entry = entry
+        self._environment = environment or {}
         self._own: OwnDirectory | None = None
         if segments is None:
             self._own = OwnDirectory()
@@ -63,6 +70,16 @@ class WorkerBackend:
         """Start the worker now, so that the first job finds it warm; does not wait for it."""
         with self._lock:
             self._living()
+
+    def wait_until_ready(self) -> None:
+        """Start the worker, and wait for it.
+
+        Raises:
+            WorkerLost: it cannot start.
+        """
+        with self._lock:
+            process = self._living()
+        self._await_ready(process, lambda fraction, text: None)
 
     def run(self, job: Job, parcel: Parcel, progress: Progress) -> Parcel:
         """See `impasto.backends.Backend.run`. The result's data is a view of shared memory.
@@ -116,11 +133,16 @@ class WorkerBackend:
     @property
     def state(self) -> dict[str, Any]:
         """`pid` (or None), `state` ("warming", "ready", "stopped"), and when it is ready what
-        `warm_up` said of `device` and `engine`."""
+        `warm_up` said of `device` and `engine`, or whatever the entry says of itself."""
         process = self._process
         if process is None or process.lost.is_set():
             return {"pid": None, "state": "stopped"}
         return {"pid": process.pid, "state": "ready" if process.warm else "warming", **process.facts}
+
+    @property
+    def last_words(self) -> str:
+        """The last line that the worker wrote to stderr."""
+        return self._process.last_words if self._process else ""
 
     def _check_open(self) -> None:
         if self._closed:
@@ -129,7 +151,7 @@ class WorkerBackend:
     def _living(self) -> _Process:
         self._check_open()
         if self._process is None or self._process.lost.is_set():
-            self._process = _Process(self._entry, self._segments)
+            self._process = _Process(self._entry, self._segments, self._environment)
         return self._process
 
     def _await_ready(self, process: _Process, progress: Progress) -> None:
@@ -181,7 +203,7 @@ class WorkerBackend:
     def _loss(self, process: _Process) -> WorkerLost:
         if self._closed:
             return WorkerLost("The painting process was stopped.")
-        log.error("The worker ended unexpectedly: %s.", process.cause)
+        log.info("The worker ended unexpectedly: %s.", process.cause)
         if not process.warm:  # another would fare no better: none until somebody asks for one
             words = f": {process.last_words}" if process.last_words else ""
             return WorkerLost(f"The painting process cannot start ({process.cause}{words}).")
@@ -197,13 +219,13 @@ class _Process:
 
     Attributes:
         warm: whether it has said that it is ready.
-        facts: what it then said of itself.
+        facts: what it says of itself since then.
         ready: set when it is ready, or lost.
         lost: set when it has ended.
         last_words: the last line it wrote to stderr.
     """
 
-    def __init__(self, entry: str, segments: Segments) -> None:
+    def __init__(self, entry: str, segments: Segments, environment: dict[str, str]) -> None:
         self._said: dict[int, Mailbox] = {}
         self._saying = threading.Lock()
         self._telling = threading.Lock()
@@ -214,6 +236,7 @@ class _Process:
         self.last_words = ""
         self._command = [sys.executable, "-P", "-m", "impasto.backends.worker_process", entry]
         self._command += [str(os.getpid()), *map(str, segments.directories)]
+        self._environment = {**os.environ, **environment}
         self._popen: subprocess.Popen[str] | None = None
         self._spawned = threading.Event()
         # The worker asks the kernel to die with its parent, which to Linux is the thread that
@@ -278,7 +301,13 @@ class _Process:
         pipe = subprocess.PIPE
         try:
             self._popen = subprocess.Popen(
-                self._command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8"
+                self._command,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                text=True,
+                encoding="utf-8",
+                env=self._environment,
             )
         except OSError as error:
             log.error("The worker cannot be started: %s.", error)
@@ -305,6 +334,8 @@ class _Process:
                 self.facts, self.warm = message["facts"], True
                 log.info("The worker is ready: %s.", message["facts"])
                 self.ready.set()
+            elif message["say"] == "note":
+                log.warning("%s", message["text"])
             else:
                 with self._saying:
                     if said := self._said.get(message["job"]):

@@ -2,6 +2,9 @@
 
 It reads messages from stdin and writes them to stdout, one JSON object a line, and ends with stdin.
 Each job has a thread of its own; how many there are at a time is the parent's business.
+
+ENTRY is a module whose `perform` does the work. It may have a `warm_up`, which runs first and returns
+facts of the worker, and a `watch`, which runs in a thread after that and may say more of them, or notes.
 """
 
 from __future__ import annotations
@@ -32,9 +35,9 @@ from impasto.job import Job
 
 PR_SET_PDEATHSIG = 1
 SPACING = 0.02
-"""Seconds between two progress messages."""
+"""Seconds between two progress messages of the same words."""
 
-MOST_JOBS = 64
+MOST_JOBS = 256
 """Threads at most; those that are free are used before another is made."""
 
 Say = Callable[[dict[str, Any]], None]
@@ -78,19 +81,19 @@ def perform(
 ) -> dict[str, Any]:
     """Do one job; returns the message that ends it."""
     number = order["job"]
-    last = 0.0
+    last, heard = 0.0, ""
 
     def check() -> None:
         if number in inbox.stopped:
             raise Cancelled("The painting was cancelled.")
 
     def progress(fraction: float, text: str) -> None:
-        nonlocal last
+        nonlocal last, heard
         check()
         TURNS.give_way(check)
         now = time.monotonic()
-        if now - last >= SPACING:
-            last = now
+        if now - last >= SPACING or text != heard:
+            last, heard = now, text
             say(
                 {
                     "say": "progress",
@@ -135,6 +138,8 @@ def main(entry_name: str, parent: str, *directories: str) -> None:
     except Exception:  # the job that meets the same trouble tells it to somebody
         traceback.print_exc()
     say({"say": "ready", "facts": facts})
+    if hasattr(entry, "watch"):
+        threading.Thread(target=entry.watch, args=(say,), daemon=True).start()
     threads = ThreadPoolExecutor(MOST_JOBS)
     while True:
         order = inbox.jobs.get()

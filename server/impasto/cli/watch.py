@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import sys
 import threading
@@ -57,7 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-daemon", action="store_true", help="paint in this process")
     add("--backend", choices=("local", "ray"), default="local", help="ray: paint on a cluster of machines")
     add(
-        "--cluster", metavar="HOST:PORT", default="auto", help="head of the cluster (default: this machine's)"
+        "--cluster",
+        type=address,
+        metavar="HOST:PORT",
+        default="auto",
+        help="head of the cluster (default: this machine's)",
     )
     add(
         "--cores",
@@ -83,6 +88,13 @@ def cores(text: str) -> int:
     if not 1 <= value <= 1024:
         raise ValueError(text)
     return value
+
+
+def address(text: str) -> str:
+    """Of a cluster's head, for argparse."""
+    if text != "auto" and not re.fullmatch(r".+:[0-9]{1,5}", text):
+        raise ValueError(text)
+    return text
 
 
 def run(args: argparse.Namespace) -> int:
