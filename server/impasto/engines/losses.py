@@ -63,8 +63,8 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int = TILE) -> list[Tile]:
-    """Cut a picture; one of at most `side` squared pixels stays whole."""
-    if height * width <= side * side:
+    """Cut a picture; one that is no larger than a tile with its halo stays whole."""
+    if height * width <= (side + 2 * HALO) ** 2:
         return [Tile(slice(0, height), slice(0, width), slice(0, height), slice(0, width))]
 
     def cut(length: int) -> Iterator[tuple[slice, slice]]:
@@ -82,27 +82,30 @@ def wide(x: Tensor) -> Tensor:
 
 
 class Products(torch.autograd.Function):
-    """(n, C) -> (C, C) float32 or wider, the products of each two columns, summed.
+    """Sum over a picture's features of their products: (1, C, h, w) -> (C, C) float32 or wider.
 
     bfloat16 rows are multiplied as such, four times as fast, in pieces that are summed in float32.
     """
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:
-        ctx.save_for_backward(rows)
-        pieces = rows.split(PIECE)
-        products = torch.stack([piece.T @ piece for piece in pieces])
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        rows = features[0].permute(1, 2, 0).flatten(0, 1)
+        products = torch.stack([piece.T @ piece for piece in rows.split(PIECE)])
         return products.sum(0, dtype=torch.promote_types(rows.dtype, torch.float32))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (rows,) = ctx.saved_tensors
-        return rows @ (gradients[0] + gradients[0].T).to(rows.dtype)
+        (features,) = ctx.saved_tensors
+        rows = features[0].permute(1, 2, 0)
+        # Laid out as the features are, to which it is added.
+        slope = rows.flatten(0, 1) @ (gradients[0] + gradients[0].T).to(rows.dtype)
+        return slope.reshape(rows.shape).permute(2, 0, 1)[None]
 
 
 def products(x: Tensor) -> Tensor:
-    """Sum over a picture's features of their products: (1, C, h, w) -> (C, C)."""
-    return Products.apply(x[0].permute(1, 2, 0).flatten(0, 1))  # type: ignore[return-value]
+    """See `Products`."""
+    return Products.apply(x)  # type: ignore[return-value]
 
 
 def gram(x: Tensor) -> Tensor:
