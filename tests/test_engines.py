@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import time
 from dataclasses import replace
@@ -14,10 +15,11 @@ import pytest
 
 from impasto.cli import main
 from impasto.engines import Engine, engine, technique
+from impasto.engines.adain import STYLE_AREA
 from impasto.errors import Cancelled, JobError, ModelMissing, UsageError
-from impasto.job import ENGINES, Job, Look
-from impasto.models import store
-from impasto.styles.sources import StyleSource
+from impasto.job import ENGINES, Job, Look, StyleRef
+from impasto.models import gallery, store
+from impasto.styles.sources import Attachment, StyleSource, sources
 from mirror import MIRROR, import_models
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -230,6 +232,26 @@ def test_without_weights_the_command_is_named(
     assert main([*command, "--no-daemon"]) == 4
     assert f"impasto models pull {first}" in capsys.readouterr().err
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_style_of_the_gallery_will_do_alone_and_in_a_blend(painter: Engine) -> None:
+    lighter = Attachment("a.png", None, lambda: np.sqrt(picture(40, 50, 1)))
+    given = look(painter, *((("style_scale", 0.25),) if "style_scale" in painter.options else ()))
+    results = []
+    for refs in ((("scream", 1.0),), (("attachment:0", 1.0),), (("scream", 0.5), ("attachment:0", 0.5))):
+        styles = sources(tuple(StyleRef(*ref) for ref in refs), [lighter])
+        painter.check(styles, given)
+        results.append(painter.paint(picture(), styles, given, nothing))
+    for one, other in itertools.combinations(results, 2):
+        assert np.abs(one - other).mean() > 1e-4
+
+
+@pytest.mark.parametrize("name", gallery.names())
+def test_each_style_of_the_gallery_has_a_reproduction_of_the_size_that_is_looked_at(name: str) -> None:
+    (style,) = sources((StyleRef(name),))
+    assert style.picture is not None
+    assert style.picture.shape[0] * style.picture.shape[1] == pytest.approx(STYLE_AREA, rel=0.01)
+    assert style.picture.std() > 0.05
 
 
 def test_a_style_without_a_picture_is_refused(painter: Engine) -> None:

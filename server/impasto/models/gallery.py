@@ -16,6 +16,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 FILE = BUNDLED / "gallery.safetensors"
 
+PAINTINGS = BUNDLED / "paintings"
+"""A small reproduction of each style's painting, NAME.jpg, for engines that look at pictures."""
+
 
 @dataclass(frozen=True)
 class Style:

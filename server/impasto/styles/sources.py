@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from impasto.errors import JobError, UnknownStyle, did_you_mean
 from impasto.job import StyleRef
 from impasto.models import gallery
-from impasto.raster import Raster
+from impasto.raster import Raster, load
 from impasto.styles import saved
 from impasto.styles.references import ATTACHMENT, names_file
 
@@ -97,8 +98,14 @@ def _source(ref: str, weight: float, attachments: Sequence[Attachment]) -> Style
     check_known(ref)
     if ref in gallery.names():
         index = gallery.find(ref)
-        return StyleSource(ref, gallery.styles()[index].credit, weight, gallery.load().codes[index], None)
+        credit = gallery.styles()[index].credit
+        return StyleSource(ref, credit, weight, gallery.load().codes[index], _reproduction(ref))
     return _saved(ref, saved.load(ref), weight)
+
+
+@lru_cache(maxsize=8)
+def _reproduction(name: str) -> np.ndarray:
+    return load(gallery.PAINTINGS / f"{name}.jpg").to_srgb()
 
 
 def _saved(ref: str, style: saved.SavedStyle, weight: float) -> StyleSource:
