@@ -17,6 +17,7 @@ from hotfolders import Inverter, encoded, names, once, python, watching
 from impasto.backends import Parcel, Progress
 from impasto.backends.local import LocalBackend
 from impasto.errors import JobError
+from impasto.hotfolder import summary
 from impasto.hotfolder.journal import Journal
 from impasto.job import Job
 
@@ -230,8 +231,7 @@ def test_regions_in_a_recipe(folder: Path) -> None:
     recipe(folder, '[[region]]\nselect = "mask:masks/side.png"\nstyle = "kiss"\n')
     drop(folder / "a.png", 1)
     watch = once(folder, options={}, connect=LocalBackend)
-    # The mask is a picture like any other where it lies; as a picture it has no mask of its own.
-    assert {event.input for event in watch.of("painted")} == {folder / "a.png", folder / "masks/side.png"}
+    assert [event.input for event in watch.of("painted")] == [folder / "a.png"]  # and not the mask itself
     assert changes(folder / "a.png", folder / "impasto/a-kiss.png") == (False, True)
 
 
@@ -271,3 +271,43 @@ def test_styles_of_variants_are_found_from_the_recipe(folder: Path, monkeypatch:
     monkeypatch.chdir("/")
     once(folder, options={}, connect=LocalBackend)
     assert "a-mine.png" in names(folder / "impasto")
+
+
+def test_a_style_in_the_folder_is_no_picture_to_paint(folder: Path) -> None:
+    recipe(folder, '[look]\nstyle = "./mine.png"\n')
+    drop(folder / "mine.png", 1)
+    drop(folder / "a.png", 2)
+    once(folder, options={})
+    assert names(folder / "impasto") == ["a-mine.png"]
+    assert summary(folder, None)["waiting"] == 0
+
+
+def test_a_style_that_goes_stops_the_folder_until_it_is_back(folder: Path, tmp_path: Path) -> None:
+    style, away = tmp_path / "mine.png", tmp_path / "away.png"
+    drop(style, 1)
+    recipe(folder, f'[look]\nstyle = "{style}"\n')
+    with watching(folder, options={}) as watch:
+        drop(folder / "a.png", 2)
+        until(lambda: len(watch.of("painted")) == 1)
+        style.rename(away)
+        drop(folder / "b.png", 3)
+        until(lambda: "mine.png" in watch.texts())
+        time.sleep(0.5)
+        away.rename(style)
+        until(lambda: len(watch.of("painted")) == 2)
+    assert watch.of("failed") == []
+
+
+def test_a_damaged_style_stops_the_folder_and_not_its_pictures(folder: Path, tmp_path: Path) -> None:
+    style = tmp_path / "mine.png"
+    style.write_bytes(encoded(1)[:90])
+    recipe(folder, f'[look]\nstyle = "{style}"\n')
+    drop(folder / "a.png", 2)
+    with watching(folder, options={}) as watch:
+        until(lambda: "mine.png" in watch.texts())
+        assert "complete" in watch.texts()
+        style.unlink()
+        until(lambda: "There is no file" in watch.texts())
+        drop(style, 1)
+        until(lambda: len(watch.of("painted")) == 1)
+    assert watch.of("failed") == []

@@ -28,6 +28,7 @@ from impasto.hotfolder.tree import (
 from impasto.job import Job
 
 OUTPUT = "impasto"
+RECIPE = "recipe.toml"
 PATIENCE = 15
 """So many times the settle time, a file may be damaged or changing before it is given up."""
 TRIES = 4
@@ -131,7 +132,7 @@ class Folder:
         self.trouble = "it is not open yet"
         self.resume_at = 0.0
         self._report = report
-        file = settings.recipe or root / "recipe.toml"
+        file = settings.recipe or root / RECIPE
         self.recipe = Recipe(file, settings.recipe is not None, settings.options, settings.settle)
         self._lock = threading.Lock()
         self._journal: Journal | None = None
@@ -276,7 +277,7 @@ class Folder:
         found: set[str] = set()
         first = self.settings.once and self._only is None
         try:
-            for source, state in walk(self.root, self.excluded, self._tell_odd):
+            for source, state in walk(self.root, self.excluded | self.recipe.files, self._tell_odd):
                 if not first and self._only is not None and source not in self._only:
                     continue
                 found.add(source)

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from impasto.backends import Backend, Parcel, Unreachable, enclose
-from impasto.errors import Cancelled, DaemonError, ImpastoError
-from impasto.hotfolder.events import shown
+from impasto.errors import Cancelled, DaemonError, ImpastoError, UnreadablePicture
+from impasto.hotfolder.events import Trouble, shown
 from impasto.hotfolder.folder import Order
 from impasto.hotfolder.publication import Painted
 from impasto.hotfolder.tree import mask_of
@@ -38,6 +38,7 @@ class Lane:
             Unreachable: there is no backend.
             Cancelled: the end has come.
             DaemonError: the backend was lost.
+            Trouble: a file that the recipe names cannot be read.
             ImpastoError: any that painting raises.
         """
         try:
@@ -62,7 +63,11 @@ class Lane:
                 if self._stop.is_set():
                     raise Cancelled("The painting was cancelled.")
 
-            result = backend.run(*enclose(job, parcel), progress)
+            try:
+                sealed = enclose(job, parcel)
+            except UnreadablePicture as error:  # a file of the recipe's: the next picture would meet it too
+                raise Trouble(str(error)) from None
+            result = backend.run(*sealed, progress)
             seconds = time.monotonic() - began
             order.painted.append(Painted(job, result.data, result.meta["format"], seconds))
         order.data = order.mask = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import tomllib
@@ -14,12 +15,20 @@ from impasto.files import read
 from impasto.hotfolder.events import shown
 from impasto.hotfolder.tree import State, state_of
 from impasto.job import Job
-from impasto.styles.references import located
+from impasto.styles import saved
+from impasto.styles.references import STYLE_SUFFIX, files_of, located
 from impasto.styles.sources import check_known
+
+States = dict[Path, State | None]
 
 
 class Recipe:
-    """Read when it is first asked for, and again when its file has changed and come to rest."""
+    """Read when it is first asked for, and again when its file, or one that it names, has changed and
+    come to rest.
+
+    Attributes:
+        files: pictures and styles that it names.
+    """
 
     def __init__(self, path: Path, required: bool, options: dict[str, Any], settle: float) -> None:
         """
@@ -33,9 +42,10 @@ class Recipe:
         self._required = required
         self._options = options
         self._settle = settle
-        self._seen: State | None = None
+        self.files: set[Path] = set()
+        self._seen: States = {}
         self._since = 0.0
-        self._loaded: State | None = None
+        self._loaded: States = {}
         self._result: Job | JobError | None = None
 
     def job(self) -> Job:
@@ -44,18 +54,21 @@ class Recipe:
         Raises:
             JobError: a key or value is wrong; the sentence names file, line and key.
         """
-        state, now = state_of(self.path), time.monotonic()
-        if state != self._seen:
-            self._seen, self._since = state, now
-        if self._result is None or (state != self._loaded and now - self._since >= self._settle):
-            self._loaded = state
+        states, now = self._states(), time.monotonic()
+        if states != self._seen:
+            self._seen, self._since = states, now
+        if self._result is None or (states != self._loaded and now - self._since >= self._settle):
             try:
-                self._result = self._load(state is None)
+                self._result = self._load(states[self.path] is None)
             except JobError as error:
                 self._result = error
+            self._loaded = {path: state_of(path) for path in self.files} | {self.path: states[self.path]}
         if isinstance(self._result, JobError):
             raise JobError(str(self._result))
         return self._result
+
+    def _states(self) -> States:
+        return {path: state_of(path) for path in (self.path, *self.files)}
 
     def _load(self, missing: bool) -> Job:
         text = ""
@@ -70,6 +83,8 @@ class Recipe:
             data = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
             raise JobError(f"{shown(self.path)} is not valid TOML: {error}.") from None
+        with contextlib.suppress(ImpastoError):  # `check` tells what is wrong
+            self.files = files_of(located(Job.from_dict(data), self.path.parent))
         check(data, text, self.path)
         for table, options in self._options.items():
             if options:
@@ -80,7 +95,29 @@ class Recipe:
                 f'No style is chosen: write [look] style = "NAME" into {shown(self.path)}, or use --style.'
             )
         known(job, self.path.parent)
-        return located(job, self.path.parent)
+        job = located(job, self.path.parent)
+        self.files = files_of(job)
+        try:
+            for path in self.files:
+                decode(path)
+        except UnreadablePicture as error:
+            raise JobError(f"{shown(self.path)}: {error}") from None
+        return job
+
+
+def decode(path: Path) -> None:
+    """Read a picture or a saved style, so that one that is damaged is not met by every picture.
+
+    Raises:
+        UnreadablePicture.
+    """
+    from impasto import raster
+
+    data = read(path)
+    if path.suffix.lower() == STYLE_SUFFIX:
+        saved.decode(data, path.name)
+    else:
+        raster.decode(data, path.name)
 
 
 def check(data: dict[str, Any], text: str, path: Path) -> None:

@@ -81,7 +81,7 @@ def walk(
 
     Args:
         root: where to begin.
-        excluded: folders that are left out.
+        excluded: folders and files that are left out.
         odd: called with what has a picture's name but is a link, a pipe or the like.
 
     Yields:
@@ -108,7 +108,7 @@ def walk(
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name[0] != "." and path not in excluded:
                         folders.append(path)
-                elif is_picture(entry.name):
+                elif is_picture(entry.name) and path not in excluded:
                     if entry.is_file(follow_symlinks=False):
                         # Not `entry.stat()`: on Windows that knows no inode.
                         state, mask = State.of(os.lstat(path)), mask_of(path)

@@ -45,6 +45,18 @@ def renamed(job: Job, file: Rename) -> Job:
     return replace(job, look=look(job.look), regions=regions, variants=variants)
 
 
+def files_of(job: Job) -> set[Path]:
+    """The files that a job names, without links and dots."""
+    found: set[Path] = set()
+
+    def seen(ref: str) -> str:
+        found.add(Path(ref).resolve())
+        return ref
+
+    renamed(job, seen)
+    return found
+
+
 def limited(job: Job, mask: str) -> Job:
     """The job, in a painted mask only: a file's path, or `attachment:N`."""
     limit = Painted(mask)
