@@ -332,6 +332,8 @@ def test_read_only_output_is_refused_at_once(folder: Path, tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(UnwritablePicture, match="cannot be written"):
         once(folder, output=tmp_path / "file" / "out")
+    with pytest.raises(UnwritablePicture, match="--state"):
+        once(folder, state=tmp_path / "file" / "state")
 
 
 @pytest.fixture

@@ -161,9 +161,14 @@ class Folder:
         status = self.root.stat()
         self._identity = (status.st_dev, status.st_ino)
         own = state_folder(self.root, self.settings.state)
-        with publication.writing(own):
+        try:
             own.mkdir(parents=True, exist_ok=True)
             self._held = Lock(own / "lock")
+        except OSError as error:
+            raise Trouble(
+                f"The journal cannot be kept in {shown(own)} ({error.strerror}); "
+                "choose another place with --state."
+            ) from None
         try:
             if not self._taken(self._held):
                 raise UsageError(
