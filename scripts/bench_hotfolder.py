@@ -248,7 +248,7 @@ def losses(args: argparse.Namespace) -> None:
         published = Publications(folder / "impasto")
         joined = Cluster(machines.address, "bench_hotfolder", cores=1)
         settings = Settings(options=LOOK, once=True, settle=0.0)
-        watcher = Watcher([folder], settings, joined.connect, print, lanes=lambda: joined.size)
+        watcher = Watcher([folder], settings, joined.connect, lanes=lambda: joined.size)
         thread = threading.Thread(target=watcher.run)
         began = time.monotonic()
         thread.start()
