@@ -226,6 +226,23 @@ def test_when_every_picture_fails_the_pictures_are_not_to_blame(folder: Path) ->
     assert watch.of("failed") == []
 
 
+def test_what_is_tried_again_is_not_given_up_as_still_being_written(folder: Path) -> None:
+    lost: list[str] = []
+
+    class Stumbling(Inverter):
+        def run(self, job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+            if not lost:
+                lost.append(parcel.meta["name"])
+                raise WorkerLost("The painting process died.")
+            return perform(job, parcel, progress)
+
+    for n in range(3):
+        (folder / f"{n}.png").write_bytes(encoded(n))
+    watch = once(folder, connect=Stumbling, settle=0.0)
+    assert len(watch.of("painted")) == 3
+    assert watch.of("skipped") == []
+
+
 def test_without_a_daemon_nothing_is_lost(folder: Path) -> None:
     (folder / "a.png").write_bytes(encoded(0))
     there = threading.Event()

@@ -97,12 +97,13 @@ class Order:
 
 @dataclass
 class Waiting:
-    """A file that is to come to rest, or to be tried again at `due` (`time.monotonic()`)."""
+    """A file that is to come to rest, or, `again`, to be tried once more, at `due` (`time.monotonic()`)."""
 
     state: State
     due: float
     first: float
     tries: int = 0
+    again: bool = False
 
 
 def state_folder(root: Path, state: Path | None) -> Path:
@@ -343,7 +344,7 @@ class Folder:
                 self._pending.add(source)
                 return Order(self, source, state, waiting.tries)
             patience = self.settings.settle * PATIENCE
-            if self._only is None or waiting.tries or now - waiting.first <= patience:
+            if self._only is None or waiting.again or now - waiting.first <= patience:
                 return None
             del self._waiting[source]
             self._only.discard(source)
@@ -372,4 +373,4 @@ class Folder:
         with self._lock:
             self._pending.discard(order.source)
             if delay is not None:
-                self._waiting[order.source] = Waiting(order.state, now + delay, now, tries)
+                self._waiting[order.source] = Waiting(order.state, now + delay, now, tries, again=True)
