@@ -25,8 +25,9 @@ opened for reading only.
 """
 
 from impasto.hotfolder.events import Event
-from impasto.hotfolder.folder import Folder, Settings
+from impasto.hotfolder.folder import Folder
 from impasto.hotfolder.recipe import Recipe
+from impasto.hotfolder.settings import Settings
 from impasto.hotfolder.status import summary
 from impasto.hotfolder.watcher import Watcher
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from impasto.backends.lock import Lock
 from impasto.errors import UsageError
@@ -16,6 +14,7 @@ from impasto.hotfolder import publication
 from impasto.hotfolder.events import Event, Report, Trouble, shown
 from impasto.hotfolder.journal import Journal, Row
 from impasto.hotfolder.recipe import Recipe
+from impasto.hotfolder.settings import OUTPUT, RECIPE, Settings, state_folder
 from impasto.hotfolder.tree import (
     State,
     is_picture,
@@ -27,37 +26,10 @@ from impasto.hotfolder.tree import (
 )
 from impasto.job import Job
 
-OUTPUT = "impasto"
-RECIPE = "recipe.toml"
 PATIENCE = 15
 """So many times the settle time, a file may be damaged or changing before it is given up."""
 TRIES = 4
 """Times that a damaged file is read, with growing pauses, in case the rest of it is to come."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What holds for every folder of a watcher.
-
-    Attributes:
-        recipe: a TOML file, or None for `recipe.toml` in the folder, which may be missing.
-        options: tables "look" and "output" whose values win over the recipe's.
-        output: folder of the paintings, or None for “impasto” in each folder.
-        state: folder of the journals, or None for “.impasto” in each folder.
-        move: move originals to “processed” and “failed” in the folder; else they stay.
-        repaint: paint anew what another recipe painted, what failed, and whose painting is missing.
-        once: end when what is there has been painted.
-        settle: seconds for which a file must stay as it is before it is read.
-    """
-
-    recipe: Path | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    output: Path | None = None
-    state: Path | None = None
-    move: bool = False
-    repaint: bool = False
-    once: bool = False
-    settle: float = 2.0
 
 
 @dataclass(eq=False)
@@ -104,13 +76,6 @@ class Waiting:
     first: float
     tries: int = 0
     again: bool = False
-
-
-def state_folder(root: Path, state: Path | None) -> Path:
-    """Where the journal of the folder `root` lies."""
-    if state is None:
-        return root / ".impasto"
-    return state / f"{root.name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:8]}"
 
 
 class Folder:

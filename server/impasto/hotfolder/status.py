@@ -9,9 +9,9 @@ from typing import Any
 from impasto.backends.lock import Lock
 from impasto.errors import JobError, UnwritablePicture, UsageError
 from impasto.hotfolder.events import Trouble, shown
-from impasto.hotfolder.folder import OUTPUT, RECIPE, state_folder
 from impasto.hotfolder.journal import Journal
 from impasto.hotfolder.recipe import Recipe
+from impasto.hotfolder.settings import OUTPUT, RECIPE, state_folder
 from impasto.hotfolder.tree import walk
 
 RECENT = 600.0

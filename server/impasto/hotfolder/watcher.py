@@ -11,9 +11,10 @@ from impasto.backends import Backend, Progress
 from impasto.errors import ImpastoError, JobError, UnwritablePicture, UsageError
 from impasto.hotfolder import register
 from impasto.hotfolder.events import Report, Trouble, shown
-from impasto.hotfolder.folder import OUTPUT, Folder, Settings
+from impasto.hotfolder.folder import Folder
 from impasto.hotfolder.hints import Hints
 from impasto.hotfolder.pipeline import Pipeline
+from impasto.hotfolder.settings import OUTPUT, Settings
 
 TICK = 0.25
 """Seconds between two looks at the folders themselves: are they there, is the recipe as it was."""
