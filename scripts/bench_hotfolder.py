@@ -202,7 +202,7 @@ def memory(args: argparse.Namespace) -> None:
         )
 
 
-def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+def perform(job: Job, parcel: Parcel, progress: Progress, sketch: object = None) -> Parcel:
     from impasto.backends import work
 
     if "poison" in parcel.meta["name"]:

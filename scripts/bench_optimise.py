@@ -142,7 +142,7 @@ def main() -> None:
     wanted, best = told("plain", image, began)
     for method in RATES:
         began = time.perf_counter()
-        found = descend(photo, engine.slope, options.steps, lambda: None, lambda step: None, method)
+        found = descend(photo, engine.slope, options.steps, lambda: None, lambda step, point: None, method)
         told(f"ours, {method}", found, began)
     whole, curve = OptimiseEngine(), []
     source = StyleSource("style", "style", 1.0, None, both[1])

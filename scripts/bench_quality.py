@@ -137,7 +137,7 @@ def optimisation(vgg: Vgg, steps: int, style_weight: float) -> Paint:
             return apart.detach(), gradient
 
         with torch.enable_grad():
-            return descend(content, slope, steps, lambda: None, lambda step: None, rate=0.03)
+            return descend(content, slope, steps, lambda: None, lambda step, point: None, rate=0.03)
 
     return paint
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import impasto
-from impasto.backends import Parcel, Progress
+from impasto.backends import Parcel, Progress, Sketch
 from impasto.client import Client, connect
 from impasto.client.handshake import greet
 from impasto.client.place import Address, read_address
@@ -34,11 +34,16 @@ def warm_up() -> dict[str, str]:
     return {"device": "none", "engine": "obedient"}
 
 
-def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+def perform(job: Job, parcel: Parcel, progress: Progress, sketch: Sketch) -> Parcel:
     """Do what the meta's `act` says, by default hand the data back."""
     act, seconds = parcel.meta.get("act"), parcel.meta.get("seconds", 0.0)
     began = time.monotonic()
     progress(0.0, "beginning")
+    if act == "sketch":
+        for number in range(3):
+            sketch(b"sketch %d" % number)
+            time.sleep(seconds)
+            progress(number / 3, "sketching")
     while act == "work" and time.monotonic() - began < seconds:
         time.sleep(0.01)
         progress(min((time.monotonic() - began) / seconds, 1.0), "working")

@@ -39,7 +39,7 @@ def many(number: int) -> int:
     return max(1, round(number * SCALE))
 
 
-def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+def perform(job: Job, parcel: Parcel, progress: Progress, sketch: object = None) -> Parcel:
     """Decode, invert, encode; a picture called “poison” kills the process, a “slow” one takes its time."""
     name = parcel.meta["name"]
     progress(0.0, "reading")

@@ -109,6 +109,27 @@ def test_progress_is_told_as_it_comes(client: Client) -> None:
     assert "working" in {text for _, text in heard}
 
 
+def test_sketches_are_handed_over_as_they_come(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+    client.run("{}", picture("sketch", 0.5), b"x", sketch=seen.append)
+    assert seen == [b"sketch 0", b"sketch 1", b"sketch 2"]
+    job = client.submit("{}", picture("sketch", 30.0), b"x")
+    until(lambda: client.sketch(job) == b"sketch 0")
+    assert client.sketch(job) == b""
+    client.release(job)
+
+
+def test_a_daemon_that_knows_no_sketches_is_not_asked_for_them(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = client.status()
+    assert status.pop("offers") == ["sketch"]
+    monkeypatch.setattr(client, "status", lambda: status)
+    seen: list[bytes] = []
+    client.run("{}", picture("sketch", 0.2), b"x", sketch=seen.append)
+    assert seen == []
+
+
 def test_the_end_is_told_at_once(client: Client) -> None:
     """No polling interval between the job's end and the answer."""
     delays: list[float] = []

@@ -19,6 +19,7 @@ from impasto.engines.adain import STYLE_AREA
 from impasto.errors import Cancelled, JobError, ModelMissing, UsageError
 from impasto.job import ENGINES, Job, Look, StyleRef
 from impasto.models import gallery, store
+from impasto.raster import load
 from impasto.styles.sources import Attachment, StyleSource, sources
 from mirror import MIRROR, import_models
 
@@ -118,10 +119,18 @@ def test_adain_is_the_published_formula(weights: object) -> None:
 
 def test_progress_rises_and_the_same_job_gives_the_same_bytes(painter: Engine) -> None:
     fractions: list[float] = []
-    results = [
-        painter.paint(picture(), STYLE, look(painter), nothing, None, lambda f, what: fractions.append(f))
-        for _ in range(2)
-    ]
+    shown: list[np.ndarray] = []
+
+    def progress(fraction: float, what: str, picture: np.ndarray | None = None) -> None:
+        fractions.append(fraction)
+        if picture is not None:
+            shown.append(picture)
+
+    results = [painter.paint(picture(), STYLE, look(painter), nothing, None, progress) for _ in range(2)]
+    if "steps" in painter.options:
+        assert len(shown) == 2 * 4
+        assert shown[3].shape == (48, 64, 3)
+        assert np.abs(shown[3] - results[0]).mean() < 0.05
     half = fractions[: len(fractions) // 2]
     assert half == sorted(half)
     assert half[-1] == pytest.approx(1)
@@ -252,6 +261,21 @@ def test_each_style_of_the_gallery_has_a_reproduction_of_the_size_that_is_looked
     assert style.picture is not None
     assert style.picture.shape[0] * style.picture.shape[1] == pytest.approx(STYLE_AREA, rel=0.01)
     assert style.picture.std() > 0.05
+
+
+def test_the_command_line_shows_a_painting_while_it_comes_about(
+    weights: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("impasto.paint.studio.SKETCHED", 0.0)
+    photo = str(Path(__file__).parents[1] / "examples/roman-colosseum.jpg")
+    command = ["stylize", photo, "--style", "scream", "--engine", "optimise", "--no-daemon"]
+    command += ["--option", "size=64", "--option", "steps=3", "--option", "style_scale=0.25"]
+    command += ["-o", str(tmp_path / "a.png"), "--sketch"]
+    assert main([*command, str(tmp_path / "sketch.jpg")]) == 0
+    sketch = load(tmp_path / "sketch.jpg")
+    assert sketch.width * sketch.height == pytest.approx(512 * 512, rel=0.01)
+    assert main([*command, str(tmp_path / "sketch.png")]) == 2
+    assert "sketch.png" in capsys.readouterr().err
 
 
 def test_a_style_without_a_picture_is_refused(painter: Engine) -> None:

@@ -148,11 +148,16 @@ def test_a_loss_that_is_no_number_is_survived(method: str, rate: float) -> None:
         return (x - 0.25).square().sum() * bad, 2 * (x - 0.25) * bad
 
     done: list[int] = []
-    result = descend(torch.full((1, 3, 4, 4), 0.75), slope, 150, nothing, done.append, method, rate)
+
+    def stepped(step: int, image: Any) -> None:
+        done.append(step)
+        assert torch.isfinite(image).all()
+
+    result = descend(torch.full((1, 3, 4, 4), 0.75), slope, 150, nothing, stepped, method, rate)
     assert (result - 0.25).abs().max() < 0.1
     assert done == list(range(1, 151))
     with pytest.raises(ImpastoError, match="finite"):
-        descend(result, lambda x: (x.sum() * float("nan"), x), 50, nothing, done.append, method)
+        descend(result, lambda x: (x.sum() * float("nan"), x), 50, nothing, stepped, method)
 
 
 def test_adain_gives_mean_and_deviation_of_the_mask_alone() -> None:

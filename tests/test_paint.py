@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
 from impasto.errors import Cancelled, UsageError
-from impasto.job import Look, StyleRef
+from impasto.job import Look, Region, StyleRef
 from impasto.paint import WORK_PIXELS, paint, work_size
 from impasto.raster import Raster
-from impasto.raster.sampling import fill
+from impasto.raster.sampling import fill, resized
 
 WAVE = Look(style=(StyleRef("great-wave"),))
 
@@ -47,6 +49,49 @@ def test_every_picture_is_painted_at_the_same_area() -> None:
 def test_strength_zero_is_the_input_itself(dtype: str) -> None:
     source = raster(40, 60, dtype)
     assert paint(source, Look.from_dict(WAVE.to_dict() | {"strength": 0}), silent).raster is source
+
+
+class Slow:
+    """An engine that shows a white sheet at half the size on its way to a black one."""
+
+    name, device = "slow", "cpu"
+
+    def check(self, styles: object, look: Look) -> None:
+        pass
+
+    def paint(
+        self,
+        picture: np.ndarray,
+        styles: object,
+        look: Look,
+        check: object,
+        mask: np.ndarray | None = None,
+        progress: Any = None,
+    ) -> np.ndarray:
+        progress(0.5, "painting", np.ones((picture.shape[0] // 2, picture.shape[1] // 2, 3), np.float32))
+        return np.zeros_like(picture)
+
+
+@pytest.mark.parametrize("tile", [False, True])
+def test_a_sketch_is_the_picture_with_what_is_painted_so_far(
+    monkeypatch: pytest.MonkeyPatch, tile: bool
+) -> None:
+    monkeypatch.setattr("impasto.paint.studio.engine", lambda name: Slow())
+    monkeypatch.setattr("impasto.paint.studio.SKETCHED", 0.0)
+    source, look = raster(90, 160), replace(WAVE, tile=tile)
+    whole: list[np.ndarray] = []
+    paint(source, look, silent, sketch=whole.append)
+    (sketch,) = whole
+    assert sketch.shape[0] * sketch.shape[1] == pytest.approx(512 * 512, rel=0.01)
+    photo = resized(source.to_srgb(), sketch.shape[1], sketch.shape[0]).clip(0, 1)
+    assert (sketch == 1).all()
+    parts: list[np.ndarray] = []
+    dark = Region("luminance:0-0.2", look, feather=0)
+    painting = paint(source, replace(WAVE, style=(), tile=tile), silent, (), [dark], parts.append)
+    apart = np.abs(parts[0] - photo).max(-1) > 0.05
+    changed = (painting.raster.pixels != source.pixels).any(-1).astype(np.float32)[..., None]
+    assert np.mean(apart == (resized(changed, *apart.shape[::-1])[..., 0] > 0.5)) > 0.97
+    assert 0.1 < apart.mean() < 0.9
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32"])

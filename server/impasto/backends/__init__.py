@@ -16,6 +16,10 @@ Progress = Callable[[float, str], None]
 """Called with the fraction done (0..1, rising) and what is happening, at least every half second.
 It raises `Cancelled` to stop the work."""
 
+Sketch = Callable[[bytes], None]
+"""Called about once a second, by engines that take their time, with a small JPEG picture of what comes
+about: at full strength, without detail and kept colour."""
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -98,3 +102,9 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class SketchingBackend(Backend, Protocol):
+    """A backend that shows a painting while it comes about."""
+
+    def run(self, job: Job, parcel: Parcel, progress: Progress, sketch: Sketch | None = None) -> Parcel: ...

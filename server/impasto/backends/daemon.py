@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from impasto.backends import Parcel, Progress
+from impasto.backends import Parcel, Progress, Sketch
 from impasto.client import Client, ClientError, NoDaemon, connect
 from impasto.errors import by_name
 from impasto.job import Job
@@ -23,7 +23,7 @@ class DaemonBackend:
         self.client = client
         self._priority = priority
 
-    def run(self, job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+    def run(self, job: Job, parcel: Parcel, progress: Progress, sketch: Sketch | None = None) -> Parcel:
         """See `impasto.backends.Backend.run`.
 
         Raises:
@@ -38,6 +38,7 @@ class DaemonBackend:
                 progress,
                 priority=self._priority,
                 attachments=[(attached.meta, attached.data) for attached in parcel.attachments],
+                sketch=sketch,
             )
         return Parcel(data, meta)
 

@@ -14,7 +14,7 @@ Masks are "uint8" for a picture of 8 bits a channel, else "uint16".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,14 @@ class _Bundle:
 
 
 def deliver_layers(
-    source: Raster, job: Job, progress: Progress, attachments: Sequence[Attachment]
+    source: Raster,
+    job: Job,
+    progress: Progress,
+    attachments: Sequence[Attachment],
+    sketch: Callable[[np.ndarray], None] | None = None,
 ) -> tuple[Parcel, Painting]:
     """Paint, and hand over each layer for itself. Arguments and errors as of `paint.paint`."""
-    made, painting = layers(source, job.look, progress, attachments, job.regions)
+    made, painting = layers(source, job.look, progress, attachments, job.regions, sketch)
     bundle, entries = _Bundle(), []
     for number, layer in enumerate(made):
         share = 0.8 + 0.2 * number / len(made)

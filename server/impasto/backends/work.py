@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from impasto import __version__, raster
-from impasto.backends import Parcel, Progress
+from impasto.backends import Parcel, Progress, Sketch
 from impasto.backends.delivery import deliver_layers, deliver_masks, deliver_segments
 from impasto.backends.turns import TURNS
 from impasto.engines import engine
@@ -17,11 +17,13 @@ from impasto.errors import JobError, UnreadablePicture
 from impasto.job import Job, Look
 from impasto.models import gallery
 from impasto.paint import Painting, paint, work_size
-from impasto.raster import Raster
+from impasto.raster import Raster, quantise
 from impasto.raster.sampling import shrunk, working_copy
 from impasto.styles import saved
 from impasto.styles.references import ATTACHMENT, STYLE_SUFFIX
 from impasto.styles.sources import LONGER_SIDE, Attachment, StyleSource
+
+SKETCH_QUALITY = 80
 
 
 def warm_up() -> dict[str, str]:
@@ -33,13 +35,13 @@ def warm_up() -> dict[str, str]:
     return {"device": painter.device, "engine": painter.name}
 
 
-def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+def perform(job: Job, parcel: Parcel, progress: Progress, sketch: Sketch | None = None) -> Parcel:
     """Decode, paint, encode.
 
     Args:
         job: what to do.
         parcel: an encoded file or bare pixels, see `Parcel`.
-        progress: see `Progress`.
+        progress, sketch: see `Progress` and `Sketch`.
 
     Raises:
         UnreadablePicture, UnwritablePicture, UnknownStyle, OutOfMemory, Cancelled.
@@ -51,6 +53,12 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
     source = decode(parcel)
     attached = [attachment(part) for part in parcel.attachments]
     output = job.output
+
+    def draw(picture: np.ndarray) -> None:
+        assert sketch
+        sketch(raster.encode(Raster(quantise(picture, np.uint8), format="jpeg"), "jpeg", 8, SKETCH_QUALITY))
+
+    shown = draw if sketch else None
     with TURNS.turn(lambda: progress(0.0, "waiting")):
         if output.deliver in ("masks", "segments"):
             if output.deliver == "masks":
@@ -59,9 +67,9 @@ def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
                 selected = deliver_segments(source, progress)
             return Parcel(selected.data, selected.meta | {"report": {"notes": list(source.notes)}})
         if output.deliver == "layers":
-            layers, painting = deliver_layers(source, job, progress, attached)
+            layers, painting = deliver_layers(source, job, progress, attached, shown)
         else:
-            layers, painting = None, paint(source, job.look, progress, attached, job.regions)
+            layers, painting = None, paint(source, job.look, progress, attached, job.regions, shown)
     painted = painting.raster is not source
     if output.size and layers is None:
         painting = replace(painting, raster=shrunk(painting.raster, output.size, job.look.tile))

@@ -4,6 +4,7 @@ and what it dies of does not take us along. Pixels go through segments, words th
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import json
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from impasto.backends import Parcel, Progress
+from impasto.backends import Parcel, Progress, Sketch
 from impasto.backends.segments import OwnDirectory, Segments, remove, result_name, view
 from impasto.errors import WorkerLost, by_name
 from impasto.job import Job
@@ -81,7 +82,7 @@ class WorkerBackend:
             process = self._living()
         self._await_ready(process, lambda fraction, text: None)
 
-    def run(self, job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+    def run(self, job: Job, parcel: Parcel, progress: Progress, sketch: Sketch | None = None) -> Parcel:
         """See `impasto.backends.Backend.run`. The result's data is a view of shared memory.
 
         Raises:
@@ -91,7 +92,7 @@ class WorkerBackend:
         packed, description = parcel.packed()
         source = self._segments.write(packed)
         try:
-            meta, path = self.paint(job.to_json(), description, source, progress)
+            meta, path = self.paint(job.to_json(), description, source, progress, sketch=sketch)
         finally:
             remove(source)
         data = view(path)
@@ -99,7 +100,13 @@ class WorkerBackend:
         return Parcel(data, meta)
 
     def paint(
-        self, job_json: str, meta: dict[str, Any], source: Path, progress: Progress, rank: int = 0
+        self,
+        job_json: str,
+        meta: dict[str, Any],
+        source: Path,
+        progress: Progress,
+        rank: int = 0,
+        sketch: Sketch | None = None,
     ) -> tuple[dict[str, Any], Path]:
         """As `run`, with the picture in the segment `source`; the caller owns both segments.
 
@@ -114,7 +121,7 @@ class WorkerBackend:
         said = process.hear(job)
         process.tell({"do": "paint", "job": job, **order})
         try:
-            return self._follow(process, job, said, progress)
+            return self._follow(process, job, said, progress, sketch)
         except BaseException:
             self._segments.sweep(result_name(source))
             raise
@@ -161,7 +168,12 @@ class WorkerBackend:
             raise self._loss(process)
 
     def _follow(
-        self, process: _Process, job: int, said: Mailbox, progress: Progress
+        self,
+        process: _Process,
+        job: int,
+        said: Mailbox,
+        progress: Progress,
+        sketch: Sketch | None,
     ) -> tuple[dict[str, Any], Path]:
         fraction, text = 0.0, "starting"
         while True:
@@ -175,6 +187,10 @@ class WorkerBackend:
                 return message["meta"], Path(message["path"])
             if message["say"] == "failed":
                 raise by_name(message["name"])(message["sentence"])
+            if message["say"] == "sketch":
+                if sketch:
+                    sketch(base64.b64decode(message["jpeg"]))
+                continue
             fraction, text = message["fraction"], message["text"]
             try:
                 progress(fraction, text)

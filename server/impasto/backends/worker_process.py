@@ -9,6 +9,7 @@ facts of the worker, and a `watch`, which runs in a thread after that and may sa
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
 import importlib
@@ -103,11 +104,14 @@ def perform(
                 }
             )
 
+    def sketch(jpeg: bytes) -> None:
+        say({"say": "sketch", "job": number, "jpeg": base64.b64encode(jpeg).decode()})
+
     failed = {"say": "failed", "job": number}
     try:
         parcel = Parcel.unpacked(view(Path(order["source"])), order["meta"])
         with TURNS.rank(order["rank"]):
-            result = entry.perform(Job.from_json(order["recipe"]), parcel, progress)
+            result = entry.perform(Job.from_json(order["recipe"]), parcel, progress, sketch)
         path = segments.write(result.data, result_name(order["source"]))
         return {"say": "done", "job": number, "meta": dict(result.meta), "path": str(path)}
     except Exception as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from impasto.backends import Backend
+from impasto.backends import SketchingBackend
 
 
-def open_backend(no_daemon: bool) -> Backend:
+def open_backend(no_daemon: bool) -> SketchingBackend:
     """The daemon when one runs, else this process."""
     if not no_daemon:
         from impasto.backends.daemon import running_daemon

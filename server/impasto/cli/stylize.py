@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from impasto.backends import Backend, Parcel, Progress, enclose
+from impasto.backends import Parcel, Progress, Sketch, SketchingBackend, enclose
 from impasto.cli.backend import open_backend
 from impasto.cli.options import add_job_options, with_options
 from impasto.cli.progress import shown_progress
@@ -52,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_job_options(parser)
     add("--json", action="store_true", help="print one object a picture, for programs")
+    add(
+        "--sketch",
+        type=Path,
+        metavar="FILE",
+        help="show the painting while it comes about in this JPEG picture, about once a second; for engines "
+        "that take their time",
+    )
     add("--no-daemon", action="store_true", help="work in this process even when a daemon runs")
 
 
@@ -124,17 +131,25 @@ def target_file(errand: Errand, job: Job, format_name: str) -> Path:
     return target
 
 
-def paint(errand: Errand, job: Job, backend: Backend, progress: Progress) -> Iterator[dict[str, Any]]:
+def paint(
+    errand: Errand, job: Job, backend: SketchingBackend, progress: Progress, sketch: Sketch | None
+) -> Iterator[dict[str, Any]]:
     """Paint one picture, all that the job wants of it; yields what `--json` prints."""
     began = time.perf_counter()
     data = sys.stdin.buffer.read() if errand.source == STDIO else read(errand.source)
     for own in job.for_picture(hashlib.blake2b(data).digest()):
-        yield paint_one(errand, own, data, backend, progress, began)
+        yield paint_one(errand, own, data, backend, progress, sketch, began)
         began = time.perf_counter()
 
 
 def paint_one(
-    errand: Errand, job: Job, data: bytes, backend: Backend, progress: Progress, began: float
+    errand: Errand,
+    job: Job,
+    data: bytes,
+    backend: SketchingBackend,
+    progress: Progress,
+    sketch: Sketch | None,
+    began: float,
 ) -> dict[str, Any]:
     if errand.target != STDIO:
         wanted = SUFFIXES.get(errand.target.suffix.lower())
@@ -142,7 +157,7 @@ def paint_one(
             job = replace(job, output=replace(job.output, format=wanted))
         target_file(errand, job, job.output.format or "jpeg")  # complain before the work, not after
     name = "stdin" if errand.source == STDIO else str(errand.source)
-    result = backend.run(*enclose(job, Parcel(data, {"kind": "file", "name": name})), progress)
+    result = backend.run(*enclose(job, Parcel(data, {"kind": "file", "name": name})), progress, sketch)
     if errand.target == STDIO:
         target = STDIO
         sys.stdout.buffer.write(result.data)
@@ -157,14 +172,23 @@ def paint_one(
 
 
 def results(
-    work: list[Errand], job: Job, backend: Backend, show: bool
+    work: list[Errand], job: Job, backend: SketchingBackend, show: bool, sketch: Sketch | None
 ) -> Iterator[dict[str, Any] | tuple[Errand, ImpastoError]]:
     for errand in work:
         with shown_progress(errand.source.name, show) as progress:
             try:
-                yield from paint(errand, job, backend, progress)
+                yield from paint(errand, job, backend, progress, sketch)
             except (PictureError, OutOfMemory, WorkerLost) as error:  # others, every picture would meet
                 yield errand, error
+
+
+def sketched(file: Path | None) -> Sketch | None:
+    """What keeps the newest sketch in a file."""
+    if file is None:
+        return None
+    if SUFFIXES.get(file.suffix.lower()) != "jpeg":
+        raise UsageError(f"--sketch {file} must be a JPEG file: end its name in .jpg.")
+    return lambda jpeg: publish(file, jpeg)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -181,7 +205,7 @@ def run(args: argparse.Namespace) -> int:
     backend = open_backend(args.no_daemon)
     failures: list[ImpastoError] = []
     try:
-        for result in results(work, job, backend, show):
+        for result in results(work, job, backend, show, sketched(args.sketch)):
             if isinstance(result, tuple):
                 errand, error = result
                 failures.append(error)

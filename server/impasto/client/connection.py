@@ -153,6 +153,7 @@ class Client:
         self._caller = caller
         self._lock = threading.Lock()
         self._shared_memory = shared_memory
+        self._offers: list[str] | None = None
 
     def run(
         self,
@@ -163,6 +164,7 @@ class Client:
         cancelled: threading.Event | Callable[[], bool] | None = None,
         priority: str = "normal",
         attachments: Sequence[Attachment] = (),
+        sketch: Callable[[bytes], object] | None = None,
     ) -> tuple[dict[str, Any], memoryview]:
         """Paint one picture; blocks.
 
@@ -175,6 +177,8 @@ class Client:
             cancelled: an event or a callable; the job is cancelled when it is set or true.
             priority: "interactive", "normal" or "batch".
             attachments: (meta, data) of each picture that the job calls `attachment:0` and so on.
+            sketch: called about once a second with a small JPEG picture of what comes about, by
+                engines that take their time.
 
         Returns:
             The result's meta and data.
@@ -190,6 +194,10 @@ class Client:
                 state, fraction, text = self.wait(job, TICK)
                 if progress is not None:
                     progress(fraction, text)
+                if sketch is not None and state == "running":
+                    drawn = self.sketch(job)
+                    if drawn:
+                        sketch(drawn)
                 if stop is not None and stop():
                     self.cancel(job)
             return self.result(job)
@@ -259,6 +267,14 @@ class Client:
             and what is happening, or the error's sentence.
         """
         return self._call("wait", job, float(seconds))
+
+    def sketch(self, job: int) -> bytes:
+        """A small JPEG picture of what comes about; empty when there is none since the last call, as
+        from engines that are done at once."""
+        offers = self._offers
+        if offers is None:  # an older daemon hangs up on a call that it does not know
+            offers = self._offers = self.status().get("offers", [])
+        return self._call("sketch", job)[0] if "sketch" in offers else b""
 
     def outcome(self, job: int) -> tuple[dict[str, Any], int, str]:
         """Of a job that is done: its result's meta, size in bytes, and a file that holds the data.

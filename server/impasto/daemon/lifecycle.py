@@ -88,11 +88,13 @@ class Daemon:
             self._alarm.send(b"!")
 
     def status(self) -> dict[str, Any]:
-        """Version, protocol, pid, uptime and idle limit in seconds, worker, queue, memory in MB, log."""
+        """Version, protocol, the calls that came with later versions of it, pid, uptime and idle limit
+        in seconds, worker, queue, memory in MB, log."""
         worker = self._worker.state
         return {
             "version": __version__,
             "protocol": PROTOCOL,
+            "offers": ["sketch"],
             "pid": os.getpid(),
             "uptime": round(time.monotonic() - self._began, 1),
             "idle_limit": self._idle,

@@ -41,6 +41,7 @@ class Task:
         source: segment of `size` bytes with the picture; belongs to the task, as does `result`'s.
         state: "filling" until its data is there, "queued", "running", then one of `ENDED`.
         text: what is happening, or why it failed.
+        sketch: the newest that nobody has seen, see `impasto.backends.Sketch`.
         news: whether something changed since its owner last asked.
         released: its owner has forgotten it.
         crowded: another job was under way at the same time.
@@ -58,6 +59,7 @@ class Task:
     text: str = ""
     error: ImpastoError | None = None
     result: tuple[dict[str, Any], Path] | None = None
+    sketch: bytes = b""
     news: bool = False
     released: bool = False
     crowded: bool = False
@@ -107,6 +109,12 @@ class Queue:
             self._changed.wait_for(lambda: task.news or task.state in ENDED, seconds)
             task.news = False
             return task.state, task.fraction, task.text
+
+    def sketch(self, task: Task) -> bytes:
+        """The newest sketch of a task, or nothing when there was none since the last call."""
+        with self._changed:
+            jpeg, task.sketch = task.sketch, b""
+            return jpeg
 
     def cancel(self, task: Task) -> None:
         """End a task, at once to all who ask; the worker stops it within a second."""
@@ -204,8 +212,13 @@ class Queue:
                     task.fraction = fraction
                     self._tell(task, "running", text)
 
+        def sketch(jpeg: bytes) -> None:
+            with self._changed:
+                task.sketch = jpeg
+
         try:
-            return self._worker.paint(task.recipe, task.meta, task.source, progress, task.rank), None
+            painted = self._worker.paint(task.recipe, task.meta, task.source, progress, task.rank, sketch)
+            return painted, None
         except ImpastoError as error:
             return None, error
         except Exception:  # whatever it is, the next job deserves a queue

@@ -65,6 +65,7 @@ class Session:
             "push": (self._answering(self.push), (int, int, bytes)),
             "start": (self._answering(self.start), (int,)),
             "wait": (self._answering(self.wait), (int, float)),
+            "sketch": (self._answering(self.sketch), (int,)),
             "outcome": (self._answering(self.outcome), (int,)),
             "pull": (self._answering(self.pull), (int, int, int)),
             "cancel": (self._answering(self.cancel), (int,)),
@@ -108,6 +109,9 @@ class Session:
 
     def wait(self, number: int, seconds: float) -> tuple[str, float, str]:
         return self._queue.wait(self._task(number), min(max(seconds, 0.0), MAX_WAIT))
+
+    def sketch(self, number: int) -> tuple[bytes]:
+        return (self._queue.sketch(self._task(number)),)
 
     def outcome(self, number: int) -> tuple[str, int, str]:
         task = self._task(number)

@@ -13,7 +13,18 @@ from impasto.engines.options import Option
 from impasto.job import Look
 from impasto.styles.sources import StyleSource
 
-Progress = Callable[[float, str], None]
+
+class Progress(Protocol):
+    def __call__(self, fraction: float, what: str, picture: np.ndarray | None = None) -> None:
+        """Told how far a painting is; raises `Cancelled` to stop it.
+
+        Args:
+            fraction: done, in 0..1, rising.
+            what: is happening, for people.
+            picture: the painting so far, (h, w, 3) float32 sRGB in 0..1, at whatever size.
+        """
+        ...
+
 
 Check = Callable[[], None]
 """Called every few hundredths of a second; raises `Cancelled` to stop."""
@@ -76,8 +87,7 @@ class Engine(Protocol):
             check: see `Check`.
             mask: (H, W) float32 in 0..1, or None for all: the picture's statistics are those of the
                 region where it is above 0.
-            progress: called by an engine that takes its time with the fraction done and what is
-                happening; raises `Cancelled` to stop.
+            progress: called by an engine that takes its time.
 
         Returns:
             (H, W, 3) float32, sRGB in 0..1; outside the mask whatever comes of it.

@@ -30,7 +30,7 @@ def optimiser(method: str, point: Tensor, rate: float) -> torch.optim.Optimizer:
 
 def prepare() -> None:
     """Take a step on nothing: at its first, torch imports modules for a second, deaf to who would stop it."""
-    descend(torch.zeros(1, 3, 1, 1), lambda x: (x.sum(), x.sign()), 1, lambda: None, lambda step: None)
+    descend(torch.zeros(1, 3, 1, 1), lambda x: (x.sum(), x.sign()), 1, lambda: None, lambda step, point: None)
 
 
 def descend(
@@ -38,7 +38,7 @@ def descend(
     slope: Callable[[Tensor], tuple[Tensor, Tensor]],
     steps: int,
     check: Check,
-    stepped: Callable[[int], None],
+    stepped: Callable[[int, Tensor], None],
     method: str = "adam",
     rate: float | None = None,
 ) -> Tensor:
@@ -49,7 +49,7 @@ def descend(
 
     Args:
         slope: gives loss and gradient of a picture.
-        stepped: called after each step with the number of steps done.
+        stepped: called after each step with the number of steps done and the picture.
         method: a key of `RATES`.
         rate: by default the method's own.
 
@@ -76,7 +76,7 @@ def descend(
             point.copy_(good)
             rate /= 2
             search = optimiser(method, point, rate)
-            stepped(step)
+            stepped(step, point)
             continue
         good.copy_(point)
         lowest = min(lowest, loss)
@@ -88,5 +88,5 @@ def descend(
         point.clamp_(0, 1)
         average = AVERAGED * average + (1 - AVERAGED) * point
         share = AVERAGED * share + (1 - AVERAGED)
-        stepped(step)
+        stepped(step, point)
     return average / share if share else point

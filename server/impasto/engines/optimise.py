@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from impasto.job import Look
 from impasto.models.store import require
 from impasto.raster.sampling import resized
 from impasto.styles.sources import StyleSource
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HALVING = 2**-0.5
 
@@ -80,7 +83,7 @@ class OptimiseEngine:
 
         self.check(styles, look)
         chosen: dict[str, Any] = settled(self.name, self.options, dict(look.options))
-        report = progress or (lambda fraction, what: None)
+        report = progress or (lambda fraction, what, picture=None: None)
         height, width = picture.shape[:2]
         # A share of the given size, not a size, because what is given may be a part of a picture.
         share = min(1.0, chosen["size"] ** 2 / WORK_PIXELS)
@@ -110,8 +113,11 @@ class OptimiseEngine:
                 seed=look.seed + number,
             )
 
-            def stepped(step: int, steps: int = steps, start: float = start, stop: float = stop) -> None:
-                report(start + (stop - start) * step / steps, "painting")
+            def stepped(
+                step: int, point: Tensor, steps: int = steps, start: float = start, stop: float = stop
+            ) -> None:
+                now = None if progress is None else pictures.array(point, *point.shape[2:])
+                report(start + (stop - start) * step / steps, "painting", now)
 
             grown = resized(image, photo.shape[1], photo.shape[0]).clip(0, 1)
             found = descend(

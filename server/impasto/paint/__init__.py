@@ -16,11 +16,11 @@ from impasto.engines import WORK_PIXELS
 from impasto.job import Look, Region
 from impasto.paint.canvas import work_size
 from impasto.paint.layers import Layer, compose
-from impasto.paint.studio import Painting, Progress, Studio
+from impasto.paint.studio import Painting, Progress, Sketch, Studio
 from impasto.raster import Raster
 from impasto.styles.sources import Attachment
 
-__all__ = ["WORK_PIXELS", "Layer", "Painting", "Progress", "layers", "paint", "work_size"]
+__all__ = ["WORK_PIXELS", "Layer", "Painting", "Progress", "Sketch", "layers", "paint", "work_size"]
 
 
 def paint(
@@ -29,6 +29,7 @@ def paint(
     progress: Progress,
     attachments: Sequence[Attachment] = (),
     regions: Sequence[Region] = (),
+    sketch: Sketch | None = None,
 ) -> Painting:
     """Paint a picture.
 
@@ -38,6 +39,7 @@ def paint(
         progress: called with the fraction done and what is happening; raises `Cancelled` to stop.
         attachments: pictures that styles and selectors may refer to.
         regions: parts with looks of their own, later ones over earlier ones.
+        sketch: shown what comes about, at full strength, without detail and kept colour.
 
     Returns:
         The painting; its raster is `raster` itself where nothing is painted.
@@ -49,7 +51,7 @@ def paint(
         ModelMissing: an engine's or a selector's weights are not installed.
         OutOfMemory: the picture does not fit.
     """
-    studio = Studio(raster, look, regions, attachments, progress)
+    studio = Studio(raster, look, regions, attachments, progress, sketch)
     made = studio.layers(hidden=False)
     if any(layer.canvas for layer in made):
         raster = compose(raster, made, lambda done: progress(0.8 + 0.2 * done, "blending"))
@@ -62,9 +64,10 @@ def layers(
     progress: Progress,
     attachments: Sequence[Attachment] = (),
     regions: Sequence[Region] = (),
+    sketch: Sketch | None = None,
 ) -> tuple[list[Layer], Painting]:
     """The base and the regions of a picture, each painted for itself, from bottom to top; empty regions
     are left out. Arguments and errors as of `paint`.
     """
-    studio = Studio(raster, look, regions, attachments, progress)
+    studio = Studio(raster, look, regions, attachments, progress, sketch)
     return studio.layers(hidden=True), studio.painting(raster)

@@ -10,17 +10,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from impasto.engines import WRAP, engine
+from impasto.engines.pictures import within
 from impasto.errors import UsageError
 from impasto.job import Look, Region
 from impasto.paint.canvas import Canvas, Easel
 from impasto.paint.layers import Layer
 from impasto.raster import Raster
-from impasto.raster.sampling import image, pixels, scaled
+from impasto.raster.sampling import image, pixels, resized, scaled
 from impasto.regions import Selection
 from impasto.regions.shapes import FULL, Mask, Values, cropped
 from impasto.styles.sources import Attachment, StyleSource, sources
 
 Progress = Callable[[float, str], None]
+
+Sketch = Callable[[np.ndarray], None]
+"""Called now and then with the picture so far, (h, w, 3) float32 sRGB in 0..1, by engines that take their
+time."""
+
+SKETCHED = 1.0
+"""Seconds between two sketches."""
+
+SKETCH_AREA = 512 * 512
+"""Pixels of a sketch at most."""
 
 CONTEXT = 96
 """Pixels at working size around a region that are painted along with it: what the network sees there
@@ -49,12 +60,14 @@ class Studio:
         regions: Sequence[Region],
         attachments: Sequence[Attachment],
         progress: Progress,
+        sketch: Sketch | None = None,
     ) -> None:
         """Arguments and errors as of `impasto.paint.paint`."""
         styled = [each for each in (look, *(region.look for region in regions)) if each.style]
         if not styled:
             raise UsageError("No style is chosen: name one with “--style NAME”; “impasto styles” lists them.")
         self.raster, self.look, self.regions, self.progress = raster, look, regions, progress
+        self.sketch, self.sketched = sketch, time.monotonic()
         self.attachments = attachments
         progress(0.0, "loading the network")
         looks = [each for each in styled if each.strength > 0] or styled[:1]
@@ -155,10 +168,21 @@ class Studio:
             region = np.pad(own, around)
         reached = start
 
-        def advance(fraction: float, what: str) -> None:
+        def own_part(x: np.ndarray) -> np.ndarray:
+            return x[margin : x.shape[0] - margin, margin : x.shape[1] - margin]
+
+        def advance(fraction: float, what: str, picture: np.ndarray | None = None) -> None:
             nonlocal reached
             reached = start + share * fraction
             self.progress(reached, what)
+            if picture is None or self.sketch is None or time.monotonic() < self.sketched + SKETCHED:
+                return
+            part = own_part(resized(picture, photo.shape[1], photo.shape[0]))
+            whole = easel.photo.copy()
+            area = whole[top:bottom, left:right]
+            area += (part - area) * (1 if region is None else own_part(region)[..., None])
+            self.sketch(within(whole, SKETCH_AREA).clip(0, 1))
+            self.sketched = time.monotonic()
 
         painted = self.engines[look.engine].paint(
             np.ascontiguousarray(photo),
@@ -168,8 +192,7 @@ class Studio:
             mask=None if region is None else np.ascontiguousarray(region),
             progress=advance,
         )
-        painted = painted[margin : painted.shape[0] - margin, margin : painted.shape[1] - margin]
-        return Canvas(easel, painted, left, top)
+        return Canvas(easel, own_part(painted), left, top)
 
     def _box(self, masks: list[Mask], easel: Easel) -> tuple[int, int, int, int]:
         """Where masks lie on an easel, with their context: left, top, right, bottom."""
