@@ -20,6 +20,7 @@ from impasto.errors import Cancelled, JobError, ModelMissing, UsageError
 from impasto.job import ENGINES, Job, Look, StyleRef
 from impasto.models import gallery, store
 from impasto.raster import load
+from impasto.raster.sampling import resized
 from impasto.styles.sources import Attachment, StyleSource, sources
 from mirror import MIRROR, import_models
 
@@ -129,8 +130,7 @@ def test_progress_rises_and_the_same_job_gives_the_same_bytes(painter: Engine) -
     results = [painter.paint(picture(), STYLE, look(painter), nothing, None, progress) for _ in range(2)]
     if "steps" in painter.options:
         assert len(shown) == 2 * 4
-        assert shown[3].shape == (48, 64, 3)
-        assert np.abs(shown[3] - results[0]).mean() < 0.05
+        assert np.abs(resized(shown[3], 64, 48) - results[0]).mean() < 0.05
     half = fractions[: len(fractions) // 2]
     assert half == sorted(half)
     assert half[-1] == pytest.approx(1)
