@@ -7,6 +7,8 @@ looked at every moment and made anew when a folder has another identity or a thr
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import threading
 from pathlib import Path
@@ -20,6 +22,10 @@ from impasto.hotfolder.folder import Folder
 
 UNTOLD = ("opened", "closed_no_write")
 """Kinds of events that our own reading causes."""
+
+PASSING = (errno.ENOENT, errno.EBADF)
+"""The folder was renamed away just now, or watchdog is still closing the last observer's files, which
+all of a process share: the next call sees more."""
 
 Identity = tuple[int, int]
 
@@ -73,22 +79,22 @@ class Hints:
                     handler = Handler(folder, self._stirred)
                     self._observer.schedule(handler, str(folder.root), recursive=True)
             self._watched = wanted
-        except FileNotFoundError:  # renamed away just now: the next call sees that
-            self._watched = {}
         except OSError as error:
             self.stop()
-            self.polling = True
-            words = f"The system gives no word of changes ({error.strerror or error})"
-            names = ", ".join(shown(folder.root) for folder in self._folders)
-            self._report(
-                Event("notice", text=f"{words}; {names} is looked through every few seconds instead.")
-            )
+            if error.errno not in PASSING:
+                self.polling = True
+                words = f"The system gives no word of changes ({error.strerror or error})"
+                names = ", ".join(shown(folder.root) for folder in self._folders)
+                self._report(
+                    Event("notice", text=f"{words}; {names} is looked through every few seconds instead.")
+                )
         self._stirred.set()
 
     def stop(self) -> None:
         observer, self._observer, self._watched = self._observer, None, {}
         if observer:
-            observer.stop()
+            with contextlib.suppress(OSError):  # its own thread may be closing the same files
+                observer.stop()
             if observer.is_alive():
                 observer.join(2.0)
 
