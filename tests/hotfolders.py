@@ -177,11 +177,11 @@ def small_disk(path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(path)], check=False)
 
 
-def python(code: str) -> int:
-    """How a fresh Python ends that runs `code`."""
+def python(code: str, *within: str) -> int:
+    """How a fresh Python ends that runs `code`, started by the command `within`, if any."""
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode
+    return subprocess.run([*within, sys.executable, "-c", code], env=environment, check=False).returncode
 
 
 def names(folder: Path) -> list[str]:

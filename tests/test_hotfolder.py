@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from daemons import until
-from hotfolders import Watch, encoded, is_painting_of, many, names, once, small_disk, watching
+from hotfolders import Watch, encoded, is_painting_of, many, names, once, python, small_disk, watching
 from impasto.backends.lock import Lock
 from impasto.errors import JobError, UnwritablePicture, UsageError
 from impasto.hotfolder import summary
@@ -413,16 +413,32 @@ def test_another_folder_in_its_place(folder: Path) -> None:
     assert names(folder / "impasto") == ["b-kiss.png"]
 
 
-def test_no_hints_left_in_the_system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Exhausted:
-        def __init__(self) -> None:
-            raise OSError(28, "inotify watch limit reached")
-
-    monkeypatch.setattr("impasto.hotfolder.hints.Observer", Exhausted)
-    with watching(folder, interval=0.3) as watch:
-        drop(folder / "a.png")
-        painted(watch, 1)
-    assert "limit reached" in watch.texts()
+@pytest.mark.parametrize(
+    "what", ["0 > /proc/sys/user/max_inotify_instances", "4 > /proc/sys/user/max_inotify_watches"]
+)
+def test_no_hints_left_in_the_system(folder: Path, what: str) -> None:
+    """In a user namespace of its own, whose limit is its own too."""
+    for number in range(6):
+        (folder / f"{number}").mkdir()
+    limit = f'echo {what} && exec "$@"'
+    inside = ["unshare", "--user", "--map-root-user", "sh", "-c", limit, "sh"]
+    try:
+        if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+            pytest.skip("this system does not let a program set a limit for itself")
+    except FileNotFoundError:
+        pytest.skip("there is no “unshare”")
+    code = f"""
+from pathlib import Path
+from daemons import until
+from hotfolders import encoded, watching
+folder = Path({str(folder)!r})
+with watching(folder, interval=0.3) as watch:
+    until(lambda: "limit reached" in watch.texts())
+    (folder / "3/a.png").write_bytes(encoded(1))
+    until(lambda: len(watch.of("painted")) == 1)
+"""
+    assert python(code, *inside) == 0
+    assert is_painting_of(folder / "impasto/3/a-kiss.png", encoded(1))
 
 
 def test_dead_threads_of_the_observer_are_replaced(folder: Path) -> None:

@@ -145,3 +145,23 @@ def test_names_of_all_kinds_and_what_is_no_picture(folder: Path, tmp_path: Path)
     for number, name in enumerate(wanted):
         painting = folder / "impasto" / os.fsdecode(name.replace(b".png", b"-kiss.png"))
         assert painting.read_bytes() == painting_of(encoded(number))
+
+
+def test_broken_pictures_and_two_of_one_stem(folder: Path) -> None:
+    broken = {"empty.png": b"", "half.jpg": encoded(1, "jpeg")[:200], "text.tif": b"no picture"}
+    for name, data in broken.items():
+        (folder / name).write_bytes(data)
+        os.utime(folder / name, (1e9, 1e9))
+    (folder / "a.jpg").write_bytes(encoded(2, "jpeg"))
+    (folder / "a.tif").write_bytes(encoded(3, "tiff"))
+    fast = {**FAST, "output": {"format": "png"}}
+    with watching(folder, options=fast, connect=connected, lanes=lambda: LANES) as watch:
+        until(lambda: len(watch.of("painted")) == 2 and len(watch.of("failed")) == 3, 60)
+    notes = [f"failed/{name}.error.txt" for name in broken]
+    found = names(folder / "impasto")
+    # Which of the two comes first, is told by which was painted first.
+    assert sorted(found) in (
+        sorted([*notes, "a-kiss.png", second]) for second in ("a-kiss-tif.png", "a-kiss-jpg.png")
+    )
+    assert "empty" in (folder / "impasto/failed/empty.png.error.txt").read_text()
+    assert all((folder / name).read_bytes() == data for name, data in broken.items())

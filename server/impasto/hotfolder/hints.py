@@ -8,8 +8,10 @@ looked at every moment and made anew when a folder has another identity or a thr
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from impasto.hotfolder.folder import Folder
 
 UNTOLD = ("opened", "closed_no_write")
 """Kinds of events that our own reading causes."""
+
+IN_DELETE_SELF = 0x400
 
 PASSING = (errno.ENOENT, errno.EBADF)
 """The folder was renamed away just now, or watchdog is still closing the last observer's files, which
@@ -68,17 +72,12 @@ class Hints:
             return
         present = {folder.root: identity(folder.root) for folder in self._folders}
         wanted = {root: found for root, found in present.items() if found}
-        if wanted == self._watched and self._alive():
-            return
-        self.stop()
+        well = wanted == self._watched and self._alive()
         try:
-            self._observer = Observer()
-            self._observer.start()
-            for folder in self._folders:
-                if folder.root in wanted:
-                    handler = Handler(folder, self._stirred)
-                    self._observer.schedule(handler, str(folder.root), recursive=True)
-            self._watched = wanted
+            if not well:
+                self._start(wanted)
+            if exhausted():
+                raise OSError(errno.ENOSPC, "inotify watch limit reached")
         except OSError as error:
             self.stop()
             if error.errno not in PASSING:
@@ -88,7 +87,18 @@ class Hints:
                 self._report(
                     Event("notice", text=f"{words}; {names} is looked through every few seconds instead.")
                 )
-        self._stirred.set()
+        if not well or self.polling:
+            self._stirred.set()
+
+    def _start(self, wanted: dict[Path, Identity]) -> None:
+        self.stop()
+        self._observer = Observer()
+        self._observer.start()
+        for folder in self._folders:
+            if folder.root in wanted:
+                handler = Handler(folder, self._stirred)
+                self._observer.schedule(handler, str(folder.root), recursive=True)
+        self._watched = wanted
 
     def stop(self) -> None:
         observer, self._observer, self._watched = self._observer, None, {}
@@ -101,6 +111,22 @@ class Hints:
     def _alive(self) -> bool:
         observer = self._observer
         return bool(observer and observer.is_alive() and all(e.is_alive() for e in observer.emitters))
+
+
+def exhausted() -> bool:
+    """Whether the system has no watch left for one more folder; where a sub-folder gets none, watchdog
+    keeps it to itself."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = libc.inotify_init1(os.O_CLOEXEC)
+    if descriptor < 0:  # what watchdog has is enough
+        return False
+    try:
+        watch = libc.inotify_add_watch(descriptor, b"/", IN_DELETE_SELF)
+        return watch < 0 and ctypes.get_errno() == errno.ENOSPC
+    finally:
+        os.close(descriptor)
 
 
 def identity(path: Path) -> Identity | None:
