@@ -38,7 +38,7 @@ def type_case(base, precision, alpha, offset, size, selected):
     assert "great-wave" in result.get_name()
     _ok, x, y = result.get_offsets()
     assert (x, y, result.get_width(), result.get_height()) == (*offset, *size)
-    assert result.get_mask() is not None
+    assert result.get_mask() is not None and result.type() == layer.type()
     assert image.get_precision() == precision
     after = composite(image, form)
     assert after != before, "nothing was painted"

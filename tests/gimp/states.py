@@ -57,6 +57,22 @@ def profile_of_its_own():
         image.delete()
 
 
+def srgb_by_another_name():
+    """A camera's profile that says the same as sRGB: values travel as they are, not as floats."""
+    layers, _results = plug_in()
+    image, layer = picture()
+    ours = bytes(Gimp.ColorProfile.new_rgb_srgb().get_icc_profile())
+    theirs = ours.replace("GIMP".encode("utf-16-be"), "LENS".encode("utf-16-be"))
+    image.set_color_profile(Gimp.ColorProfile.new_from_icc_profile(theirs))
+    assert image.get_color_profile() is not None
+    assert layers.read(image, layer).layout.dtype == "uint8"
+    assert call(image, layer, style="scream", strength=0.0) == ("success", "")
+    assert whole(painted(image), "R'G'B' u8") == whole(layer, "R'G'B' u8")
+    image.convert_color_profile(Gimp.ColorProfile.new_rgb_adobe(), 0, False)
+    assert layers.read(image, layer).layout.dtype == "float32"
+    image.delete()
+
+
 def layer_with_filter_and_mask():
     """What is visible is painted: here black, by a filter; and nothing where the mask hides."""
     image, layer = picture()
@@ -280,6 +296,7 @@ def cancelled():
 STATES = (
     strength_0_is_the_input,
     profile_of_its_own,
+    srgb_by_another_name,
     layer_with_filter_and_mask,
     text_layer,
     link_layer,

@@ -121,6 +121,8 @@ def run(procedure: Any, mode: Any, image: Any, drawables: list[Any], config: Any
         text = sentence(error) if isinstance(error, ClientError) else str(error)
         fault = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), text, 0)
         return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, fault)
+    if mode != Gimp.RunMode.NONINTERACTIVE:  # a script that calls us shows it when it is through
+        Gimp.displays_flush()
     status = Gimp.PDBStatusType.SUCCESS if went_through else Gimp.PDBStatusType.CANCEL
     return procedure.new_return_values(status, None)
 

@@ -8,7 +8,8 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Gegl, Gimp  # noqa: E402
+gi.require_version("Babl", "0.1")
+from gi.repository import Babl, Gegl, Gimp  # noqa: E402
 from pixels import Box, Layout, layout  # noqa: E402
 from texts import _, fill  # noqa: E402
 
@@ -49,12 +50,11 @@ def read(image: Gimp.Image, layer: Gimp.Layer, selection: bool = True) -> Source
     if layer.get_mask() or (hasattr(layer, "get_filters") and layer.get_filters()):
         scratch, layer = flattened(image, layer)
     try:
-        profile = image.get_color_profile()
         own = layout(
             image.get_precision().value_nick,
             layer.is_gray(),
             layer.has_alpha(),
-            srgb=profile is None or layer.is_gray(),
+            srgb=layer.is_gray() or is_srgb(layer),
         )
         rectangle = Gegl.Rectangle.new(0, 0, box.width, box.height)
         pixels = layer.get_buffer().get(rectangle, 1.0, own.babl, Gegl.AbyssPolicy.CLAMP)
@@ -64,6 +64,11 @@ def read(image: Gimp.Image, layer: Gimp.Layer, selection: bool = True) -> Source
     if len(pixels) != own.size(box.width, box.height):
         raise Trouble(fill(_("“{name}” could not be read whole; close other images and try again."), layer))
     return Source(box, own, pixels, selected)
+
+
+def is_srgb(layer: Gimp.Layer) -> bool:
+    """Whether a layer's colours are sRGB's: those of most cameras' profiles are, to GEGL too."""
+    return Babl.get_name(Babl.format_get_space(layer.get_format())) == "sRGB"
 
 
 def flattened(image: Gimp.Image, layer: Gimp.Layer) -> tuple[Gimp.Image, Gimp.Layer]:
