@@ -17,7 +17,7 @@ from impasto.installer import catalogues, plugin_sources
 ROOT = Path(__file__).parents[1]
 LOCALE = plugin_sources("locale")
 LANGUAGES = ("de", "fr")
-CLIENT_ERRORS = ("NoDaemon", "Refused", "ConnectionLost", "Cancelled")
+CLIENT_ERRORS = ("NoDaemon", "Refused", "ConnectionLost", "HungUp", "Cancelled")
 
 
 def calls(folder: Path) -> Iterator[tuple[Path, ast.Call, str]]:

@@ -51,7 +51,7 @@ def regions_of_masks():
             {"select": "luminance:0.95-1", "style": "none"},
         ]
         names, (painted, _kept) = paint_regions(image, layer, regions)
-        assert names == ["channel: scream", "luminance: none"], names
+        assert names == ["channel: scream", "luminance: as it is"], names
         assert painted.get_mask() is not None and painted.get_width() == 30
         assert image.get_precision() == precision
         same(before, composite(image, form), lambda x, y: x >= 30, step)
@@ -95,6 +95,40 @@ def regions_of_a_layer_mask():
     mask.update(0, 0, WIDTH, HEIGHT)
     _names, (painted,) = paint_regions(image, layer, [{"select": "layer-mask", "style": "scream"}])
     assert list(painted.get_offsets())[1:] == [10, 10] and painted.get_width() == 20
+    image.delete()
+
+
+def regions_with_pictures_of_their_own():
+    """A file, another layer and a blend of both with a gallery style, each for a region of its own."""
+    image, layer = picture()
+    other_image, other = picture()
+    other.set_name("other")
+    file, place = os.environ["STYLE_FILE"], [other.get_id(), f"{other_image.get_name()}: other"]
+    regions = [
+        {"select": "luminance:0-0.5", "style": "picture", "picture": file},
+        {"select": "luminance:0.5-1", "style": "layer", "layer": place},
+        {"select": "luminance:0.4-0.6", "style": "kiss:1, picture:0.5", "picture": file},
+    ]
+    names, children = paint_regions(image, layer, regions)
+    basename = file.rpartition("/")[2]
+    assert names == [f"luminance: {name}" for name in (basename, "other", f"kiss + {basename}")], names
+    image.remove_layer(image.get_layers()[0])
+    place[0] = 0  # numbers are not the same in another GIMP
+    _names, children = paint_regions(image, layer, regions)
+    assert call(image, children[0], "impasto-repaint") == ("success", "")
+    image.remove_layer(image.get_layers()[0])
+    other_image.delete()
+    told = json.dumps(regions)
+    status, text = call(image, layer, "impasto-stylize-regions", regions=told)
+    assert status == "execution-error" and "layer chosen as the style has gone" in text, text
+    regions[1]["style"] = "kiss"  # what is not used is not missed
+    paint_regions(image, layer, regions)
+    refused(
+        "but there is none",
+        "impasto-stylize-regions",
+        style="",
+        regions='[{"select": "sky", "style": "picture"}]',
+    )
     image.delete()
 
 
@@ -188,6 +222,7 @@ REGIONS = (
     regions_and_the_rest,
     regions_feathered,
     regions_of_a_layer_mask,
+    regions_with_pictures_of_their_own,
     regions_again,
     regions_refused,
     objects_become_selections,

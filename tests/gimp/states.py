@@ -118,8 +118,13 @@ def link_layer():
 def style_layer():
     image, layer = picture()
     other = Gimp.Layer.copy(layer)
-    image.insert_layer(other, None, 0)
+    image.insert_layer(other, None, 1)
     assert call(image, layer, style_layer=other, style="scream:2, layer:1") == ("success", "")
+    result = painted(image)
+    assert call(image, result, "impasto-repaint") == ("success", ""), "the layer was not found again"
+    image.remove_layer(other)
+    status, text = call(image, painted(image), "impasto-repaint")
+    assert status == "execution-error" and "layer chosen as the style has gone" in text, text
     image.delete()
 
 

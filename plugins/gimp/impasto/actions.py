@@ -86,11 +86,10 @@ def paint(image: Any, layer: Any, source: layers.Source, config: Any) -> list[re
         job(look, told, "layers" if told else ""), source, _progress(), package.enclosures
     )
     Gimp.progress_end()
-    names = settings.names(config)
     if not told:
         title = settings.label(config)
         return [results.Piece(title, source.box, source.layout, data, source.selection, kept)]
-    titles = [region_title(region, names) for region in regions]
+    titles = [region_title(region, settings.names(config, region)) for region in regions]
     return [_piece(entry, data, source, titles, settings.label(config), kept) for entry in meta["layers"]]
 
 
@@ -124,7 +123,7 @@ def _told(
         select = package.enclose(select, enclose_mask(select, image, layer))
     if source.selection:
         select = with_selection(select, package.enclose("selection", selected(source)))
-    return package.region(region) | {"select": select}
+    return package.region(settings.sent(region)) | {"select": select}
 
 
 def select(procedure: Any, mode: Any, image: Any, layer: Any, config: Any) -> bool:

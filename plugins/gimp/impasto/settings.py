@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Mapping, Set
 from typing import Any
 
-from client.looks import DEFAULTS, LAYER, PICTURE, Enclosure, Package, phrase, title, with_extras
+import extras
+from client.looks import DEFAULTS, LAYER, NO_STYLE, PICTURE, Package, Part, parse, phrase, title, with_extras
 from gi.repository import Gio
 from layers import Trouble
 from texts import _
-
-STYLE_SIDE = 1024
-"""Longer side of a layer that is sent as a style: no engine looks at more."""
-
-_files: dict[tuple[str, int], bytes] = {}
 
 
 def values(config: Any) -> dict[str, Any]:
@@ -25,20 +21,60 @@ def values(config: Any) -> dict[str, Any]:
 
 def style_of(config: Any) -> str:
     """The style's text, with what is enclosed but not named."""
-    return phrase(with_extras(config.get_property("style") or "", list(_extras(config))))
+    return phrase(with_extras(config.get_property("style") or "", list(extras.of_config(config))))
+
+
+def set_style(config: Any, text: str) -> None:
+    """Set the style's text, and forget a file and a layer that it does not name."""
+    named = {part.ref for part in parse(text)}
+    for ref in extras.of_config(config).keys() - named:
+        config.set_property(extras.ARGUMENTS[ref], None)
+    if text != config.get_property("style"):
+        config.set_property("style", text)
 
 
 def package(config: Any) -> tuple[Package, dict[str, Any]]:
-    """A job's package, and the look for it.
+    """A job's package, which the regions need too, and the look for it.
 
     Raises:
-        Trouble: the style's picture cannot be read, or its layer has gone.
+        Trouble: a style's picture cannot be read, or its layer has gone.
     """
-    found: dict[str, Enclosure] = {}
-    for name, source in _extras(config).items():
-        found[name] = _file(source) if name == PICTURE else _layer(source)
+    common = extras.of_config(config)
+    found = {ref: extras.enclosure(ref, source) for ref, source in common.items()}
+    _check(style_of(config), common.keys())
+    for region in regions(config):
+        own = extras.of_region(region)
+        _check(region.get("style") or "", {ref for ref in common if ref not in region} | own.keys())
+        used = {part.ref for part in parse(region.get("style") or "")}
+        for ref in used & own.keys():
+            found[_own_ref(ref, region)] = extras.enclosure(ref, own[ref])
     made = Package(found)
     return made, made.look(values(config))
+
+
+def _check(style: str, there: Set[str]) -> None:
+    missing = {part.ref for part in parse(style)} & {PICTURE, LAYER} - there
+    if LAYER in missing:
+        raise Trouble(_("The layer chosen as the style has gone; choose another style."))
+    if PICTURE in missing:
+        raise Trouble(_("The style is a picture, but there is none; choose one, or another style."))
+
+
+def _own_ref(ref: str, region: Mapping[str, Any]) -> str:
+    """The name in a package of a region's own file or layer."""
+    return f"{ref} {region[ref]}"
+
+
+def sent(region: Mapping[str, Any]) -> dict[str, Any]:
+    """A region for its package: with its own file and layer by their names there."""
+    style = region.get("style") or ""
+    if style in ("", NO_STYLE):
+        return dict(region)
+    parts = [
+        Part(_own_ref(part.ref, region) if part.ref in region else part.ref, part.weight)
+        for part in parse(style)
+    ]
+    return {**region, "style": parts}
 
 
 def regions(config: Any) -> list[dict[str, Any]]:
@@ -50,11 +86,20 @@ def regions(config: Any) -> list[dict[str, Any]]:
     text = config.get_property("regions") if config.find_property("regions") else ""
     try:
         found = json.loads(text or "[]")
-        if all(type(region) is dict and type(region["select"]) is str for region in found):
+        if all(_is_region(region) for region in found):
             return found
     except (ValueError, TypeError, KeyError):
         pass
     raise Trouble(_("The regions must be a JSON list of tables, each with “select”."))
+
+
+def _is_region(region: Any) -> bool:
+    words = type(region) is dict and [region["select"], region.get("style", ""), region.get(PICTURE, "")]
+    return (
+        bool(words)
+        and all(type(word) is str for word in words)
+        and (LAYER not in region or extras.is_place(region[LAYER]))
+    )
 
 
 def set_regions(config: Any, found: list[dict[str, Any]]) -> None:
@@ -62,11 +107,9 @@ def set_regions(config: Any, found: list[dict[str, Any]]) -> None:
     config.set_property("regions", json.dumps(found, ensure_ascii=False) if found else "")
 
 
-def names(config: Any) -> dict[str, str]:
-    """What the enclosed styles are called."""
-    extras = _extras(config)
-    found = {PICTURE: extras[PICTURE].get_basename()} if PICTURE in extras else {}
-    return found | ({LAYER: extras[LAYER].get_name()} if LAYER in extras else {})
+def names(config: Any, region: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """What the styles are called that the daemon does not know, those of a region too."""
+    return extras.names(extras.of_config(config) | extras.of_region(region or {}))
 
 
 def label(config: Any) -> str:
@@ -76,10 +119,9 @@ def label(config: Any) -> str:
 
 def remembered(config: Any) -> dict[str, Any]:
     """What a painted layer keeps, to be painted again."""
-    extras = _extras(config)
     found = values(config)
-    if PICTURE in extras:
-        found["style-file"] = extras[PICTURE].get_path()
+    for ref, source in extras.of_config(config).items():
+        found[extras.ARGUMENTS[ref]] = extras.kept(ref, source)
     if config.find_property("regions"):
         found["regions"] = config.get_property("regions")
     return found
@@ -92,33 +134,6 @@ def put(config: Any, look: dict[str, Any]) -> None:
             config.set_property(key.replace("_", "-"), look[key])
     path = look.get("style-file")
     config.set_property("style-file", Gio.File.new_for_path(path) if path else None)
-    config.set_property("style-layer", None)
+    config.set_property("style-layer", extras.layer_at(look.get("style-layer")))
     if config.find_property("regions"):
         config.set_property("regions", look.get("regions", ""))
-
-
-def _extras(config: Any) -> dict[str, Any]:
-    file, layer = config.get_property("style-file"), config.get_property("style-layer")
-    found = {PICTURE: file} if file is not None and file.get_path() else {}
-    return found | ({LAYER: layer} if layer is not None else {})
-
-
-def _file(file: Any) -> Enclosure:
-    path = Path(file.get_path())
-    try:
-        key = (str(path), path.stat().st_mtime_ns)
-        if key not in _files:
-            _files.clear()  # a preview asks for the same one again and again
-            _files[key] = path.read_bytes()
-    except OSError as error:
-        sentence = _("The style picture “{name}” cannot be read ({reason}); choose another.")
-        raise Trouble(sentence.format(name=path.name, reason=error.strerror)) from None
-    return {"kind": "file", "name": path.name}, _files[key]
-
-
-def _layer(layer: Any) -> Enclosure:
-    from copies import bare_copy, enclosable
-
-    if not layer.is_valid():
-        raise Trouble(_("The layer chosen as the style has gone; choose another style."))
-    return enclosable(bare_copy(layer, STYLE_SIDE, STYLE_SIDE))

@@ -82,9 +82,12 @@ def greet(sock: socket.socket, token: bytes, protocol: int = PROTOCOL) -> None:
         sock.sendall(_proof(token, b"client", hello, answer), QUIETLY)
         final = _receive(sock, ANSWER.size, deadline)
         _check_verdict(final, protocol)
+    except ConnectionError as error:
+        raise HungUp("The Impasto daemon did not answer ({reason}); try again.", reason=error) from None
     except OSError as error:
-        kind = HungUp if isinstance(error, ConnectionError) else ConnectionLost
-        raise kind("The Impasto daemon did not answer ({reason}); try again.", reason=error) from None
+        raise ConnectionLost(
+            "The Impasto daemon did not answer ({reason}); try again.", reason=error
+        ) from None
     if not hmac.compare_digest(final[-PROOF_SIZE:], _proof(token, b"daemon", hello, answer)):
         raise Refused("Something that is not this user's daemon answers at its address.")
     sock.settimeout(None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import settings
 from client.courier import Courier, Stale
-from client.looks import job
+from client.looks import Package, job
 from client.picks import parse
 from client.planes import Small, as_bytes
 from copies import mask_copy, small_copy
@@ -14,6 +15,10 @@ from masks import CHANNEL, GIMPS_OWN, LAYER_MASK, source_of
 
 SIDE = 1024
 """Longer side of the copy: Segment Anything looks at no more."""
+
+
+def _is_gimps_own(select: str) -> bool:
+    return select in GIMPS_OWN or select.startswith(CHANNEL)
 
 
 class Finder:
@@ -64,7 +69,7 @@ class Finder:
         if key in self._known:
             done(self._known[key])
             return
-        if select in GIMPS_OWN or select.startswith(CHANNEL):
+        if _is_gimps_own(select):
             done(self._gimps_own(select))
             return
         region: dict[str, Any] = {"select": self.on_copy(select), "style": "none"}
@@ -84,6 +89,18 @@ class Finder:
             done(mask)
 
         self._courier.send("pick", ask, take, failed)
+
+    def told(self, region: dict[str, Any], package: Package) -> dict[str, Any]:
+        """A region for the copy, as the daemon takes it; what was found before is not looked for again."""
+        select, sent, found = region["select"], settings.sent(region), self.known(region)
+        if found is not None:
+            bare = {key: value for key, value in sent.items() if key not in ("feather", "grow")}
+            key = f"{select} {region.get('feather')} {region.get('grow')}"
+            return package.region(bare) | {"select": package.enclose(key, self.small.enclosed_mask(found))}
+        if _is_gimps_own(select):
+            select = package.enclose(select, self.small.enclosed_mask(self._gimps_own(select)))
+        told = package.region(sent) | {"select": self.on_copy(select)}
+        return told | {key: told[key] * self.small.scale for key in ("feather", "grow") if told.get(key)}
 
     def _gimps_own(self, select: str) -> bytes:
         mask = source_of(select, self._image, self._layer)

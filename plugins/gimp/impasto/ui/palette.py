@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import extras
 from client.looks import LAYER, MOST_STYLES, PICTURE, Part, parse, phrase
-from gi.repository import Gimp, Gtk, Pango
+from gi.repository import Gtk, Pango
 from texts import _
 
 from ui import picture
@@ -72,10 +73,10 @@ class Palette(Gtk.Box):
         self._active = min(self._active, max(len(self._parts) - 1, 0))
         self._build()
 
-    def name(self, ref: str, title: str, thumbnail: Any = None) -> None:
-        """How `picture` and `layer` are shown."""
-        self._names[ref] = title
-        self._pictures[ref] = thumbnail and picture.square(thumbnail, SMALL)
+    def take(self, found: dict[str, Any]) -> None:
+        """Show a file behind `PICTURE` and a layer behind `LAYER` by their titles and pictures."""
+        self._names |= extras.names(found)
+        self._pictures |= {ref: picture.of_extra(ref, source, SMALL) for ref, source in found.items()}
         self._build()
 
     def refill(self) -> None:
@@ -157,13 +158,12 @@ class Palette(Gtk.Box):
     def _offer_layers(self) -> None:
         for item in self._menu.get_children():
             self._menu.remove(item)
-        for image in Gimp.get_images():
-            for layer in image.get_layers():
-                if layer == self._own:
-                    continue
-                item = Gtk.MenuItem(label=f"{image.get_name()}: {layer.get_name()}")
-                item.connect("activate", self._take_layer, layer)
-                self._menu.append(item)
+        for layer in extras.open_layers():
+            if layer == self._own:
+                continue
+            item = Gtk.MenuItem(label=extras.layer_title(layer))
+            item.connect("activate", self._take_layer, layer)
+            self._menu.append(item)
         if not self._menu.get_children():
             self._menu.append(Gtk.MenuItem(label=_("No other layer is open"), sensitive=False))
         self._menu.show_all()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from client.looks import PICTURE
 from client.planes import Small, rgba, stain
+from copies import bare_copy
 from gi.repository import GdkPixbuf, GLib
 
 LIGHT, DARK = 0xFF999999, 0xFF666666
@@ -92,6 +96,21 @@ def from_file(data: bytes, side: int) -> Any | None:
     except GLib.Error:
         return None
     return square(loader.get_pixbuf(), side)
+
+
+def of_extra(ref: str, source: Any, side: int) -> Any | None:
+    """A file behind `PICTURE` or a layer, cut to a square of `side`; None for a file that is no picture."""
+    if ref == PICTURE:
+        return _of_file(source.get_path(), side)
+    return square(shown(bare_copy(source, 2 * side, 2 * side)), side)
+
+
+@lru_cache(maxsize=16)
+def _of_file(path: str, side: int) -> Any | None:
+    try:
+        return from_file(Path(path).read_bytes(), side)
+    except OSError:  # who paints with it says why
+        return None
 
 
 def square(picture: Any, side: int) -> Any:

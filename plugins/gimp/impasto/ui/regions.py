@@ -9,23 +9,23 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
+import extras  # noqa: E402
 import settings  # noqa: E402
 from client.courier import Stale  # noqa: E402
-from client.looks import NO_STYLE, PICTURE, Package, job, title  # noqa: E402
+from client.looks import LAYER, NO_STYLE, PICTURE, job, title  # noqa: E402
+from client.looks import parse as parts  # noqa: E402
 from client.picks import Picks, parse  # noqa: E402
-from copies import mask_copy  # noqa: E402
 from gi.repository import GimpUi, Gtk, Pango  # noqa: E402
 from layers import Trouble  # noqa: E402
-from masks import CHANNEL, GIMPS_OWN, LAYER_MASK, source_of  # noqa: E402
 from painter import open_courier  # noqa: E402
 from texts import _  # noqa: E402
 
-from ui import subjects  # noqa: E402
-from ui.choosers import choose_picture  # noqa: E402
+from ui import picture, subjects  # noqa: E402
 from ui.finder import Finder  # noqa: E402
-from ui.gallery import Gallery, Shelf  # noqa: E402
+from ui.gallery import Shelf  # noqa: E402
 from ui.picker import COLOURS, Picker  # noqa: E402
 from ui.region_list import RegionList  # noqa: E402
+from ui.style_window import StyleWindow  # noqa: E402
 
 SIZE = (560, 470)
 """Most pixels across and down of the picture."""
@@ -51,8 +51,8 @@ class RegionsDialog:
         self._picker = Picker(self._finder.small, self._finder.size, *SIZE, self._pick)
         self._list = RegionList(self._describe, self._choose, self._add, self._move, self._remove)
         self._subject = subjects.SubjectBox(image, layer)
-        self._gallery = Gallery(self._shelf, self._set_style)
-        self._style = Gtk.MenuButton()
+        self._style = Gtk.Button()
+        self._styles = StyleWindow(self.dialog, self._shelf, layer, self._set_style, self._take)
         self._strength = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0.0, 1.0, 0.01)
         self._feather = Gtk.SpinButton.new_with_range(0, 500, 1)
         self._grow = Gtk.SpinButton.new_with_range(-500, 500, 1)
@@ -72,13 +72,14 @@ class RegionsDialog:
         agreed = self.dialog.run()
         self._courier.close()
         self._finding.close()
+        self._styles.destroy()
         self.dialog.destroy()
         return agreed
 
     def _arrange(self) -> None:
-        self._style.set_popover(self._style_menu())
         self._strength.set_value_pos(Gtk.PositionType.RIGHT)
         self._style.add(Gtk.Label(ellipsize=Pango.EllipsizeMode.END))
+        self._style.connect("clicked", lambda _button: self._ask_style())
         grid = Gtk.Grid(row_spacing=6, column_spacing=8)
         for row, (text, widget, hint) in enumerate(
             (
@@ -109,26 +110,10 @@ class RegionsDialog:
         self.dialog.get_content_area().pack_start(sides, True, True, 0)
         sides.show_all()
 
-    def _style_menu(self) -> Any:
-        column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, border_width=8)
-        buttons = Gtk.Box(spacing=6, homogeneous=True)
-        none = Gtk.Button(label=_("_Leave as it is"), use_underline=True)
-        none.connect("clicked", lambda _button: self._set_style(NO_STYLE))
-        file = Gtk.Button(label=_("_File…"), use_underline=True)
-        file.connect("clicked", lambda _button: self._choose_file())
-        buttons.pack_start(none, True, True, 0)
-        buttons.pack_start(file, True, True, 0)
-        column.pack_start(self._gallery, True, True, 0)
-        column.pack_start(buttons, False, False, 0)
-        column.show_all()
-        popover = Gtk.Popover()
-        popover.add(column)
-        return popover
-
     # What the widgets show, and what the user does with them.
 
     def _loaded(self) -> None:
-        self._gallery.fill()
+        self._styles.refill()
         for region in self._regions:
             if not region.get("style") and self._shelf.styles:
                 region["style"] = self._unused_style()
@@ -159,23 +144,30 @@ class RegionsDialog:
 
     def _style_of(self, index: int) -> str:
         if index == REST:
-            return self._config.get_property("style") or NO_STYLE
+            return settings.style_of(self._config) or NO_STYLE
         return self._regions[index].get("style") or NO_STYLE
 
+    def _extras_of(self, index: int) -> dict[str, Any]:
+        own = {} if index == REST else extras.of_region(self._regions[index])
+        return extras.of_config(self._config) | own
+
     def _style_title(self, index: int) -> str:
-        text = self._style_of(index)
-        if text == NO_STYLE:
-            return _("as it is")
         names = {style["name"]: style["title"] for style in self._shelf.styles}
-        return title(text, names | settings.names(self._config))
+        return title(self._style_of(index), names | extras.names(self._extras_of(index)))
+
+    def _what(self, index: int) -> str:
+        if index == REST:
+            return _("The rest")
+        return subjects.title(self._regions[index]["select"], self._image, self._layer)
 
     def _describe(self, index: int) -> tuple[tuple[int, int, int] | None, Any, str]:
-        style = self._style_of(index)
-        thumbnail = None if style == NO_STYLE else self._shelf.picture(style, THUMBNAIL)
-        if index == REST:
-            return None, thumbnail, f"{_('The rest')}: {self._style_title(index)}"
-        what = subjects.title(self._regions[index]["select"], self._image, self._layer)
-        return COLOURS[index % len(COLOURS)], thumbnail, f"{what}: {self._style_title(index)}"
+        ref = next((part.ref for part in parts(self._style_of(index))), NO_STYLE)
+        found = self._extras_of(index)
+        thumbnail = picture.of_extra(ref, found[ref], THUMBNAIL) if ref in found else None
+        if ref != NO_STYLE:
+            thumbnail = thumbnail or self._shelf.picture(ref, THUMBNAIL)
+        colour = None if index == REST else COLOURS[index % len(COLOURS)]
+        return colour, thumbnail, f"{self._what(index)}: {self._style_title(index)}"
 
     def _fill(self) -> None:
         """Show the chosen region's values."""
@@ -192,7 +184,6 @@ class RegionsDialog:
         child = self._style.get_child()
         if child:
             child.set_text(self._style_title(index))
-        self._gallery.mark(self._style_of(index))
         self._filling = False
 
     def _changed(self) -> None:
@@ -254,22 +245,29 @@ class RegionsDialog:
         self._changed()
         self._show()
 
-    def _set_style(self, name: str) -> None:
-        if self._filling:
-            return
-        if self._list.index == REST:
-            self._config.set_property("style", "" if name == NO_STYLE else name)
+    def _ask_style(self) -> None:
+        index = self._list.index
+        self._styles.show(self._what(index), self._style_of(index), self._extras_of(index))
+
+    def _set_style(self, style: str) -> None:
+        index = self._list.index
+        if index == REST:
+            settings.set_style(self._config, "" if style == NO_STYLE else style)
         else:
-            self._regions[self._list.index]["style"] = name
-        self._style.get_popover().popdown()
+            region = self._regions[index]
+            region["style"] = style
+            used = {part.ref for part in parts(style)}
+            for ref in {PICTURE, LAYER} - used:
+                region.pop(ref, None)
         self._changed()
         self._show()
 
-    def _choose_file(self) -> None:
-        file = choose_picture(self.dialog)
-        if file is not None:
-            self._config.set_property("style-file", file)
-            self._set_style(PICTURE)
+    def _take(self, ref: str, source: Any) -> None:
+        """A file or a layer is to be a style, or a part of it."""
+        if self._list.index == REST:
+            self._config.set_property(extras.ARGUMENTS[ref], source)
+        else:
+            self._regions[self._list.index][ref] = extras.kept(ref, source)
 
     def _set_numbers(self) -> None:
         if self._filling:
@@ -322,7 +320,7 @@ class RegionsDialog:
         except Trouble as trouble:
             self._picker.say(str(trouble))
             return
-        told = [self._told(region, package) for region in self._regions if region["select"]]
+        told = [self._finder.told(region, package) for region in self._regions if region["select"]]
         if not told and not look.get("style"):
             self._picker.say(_("Click on a thing first, or choose a style for the rest."))
             return
@@ -342,26 +340,6 @@ class RegionsDialog:
 
         self._picker.wait(_("Painting the preview…"))
         self._courier.send("preview", paint, done, self._picker.say)
-
-    def _told(self, region: dict[str, Any], package: Package) -> dict[str, Any]:
-        """A region for the small copy, as the daemon takes it."""
-        small, select = self._finder.small, region["select"]
-        found = self._finder.known(region)
-        if found is not None:  # nothing has to be looked for again
-            unchanged = {key: value for key, value in region.items() if key not in ("feather", "grow")}
-            key = f"{select} {region.get('feather')} {region.get('grow')}"
-            return package.region(unchanged) | {"select": package.enclose(key, small.enclosed_mask(found))}
-        if select in GIMPS_OWN or select.startswith(CHANNEL):
-            mask = source_of(select, self._image, self._layer)
-            _ok, x, y = self._layer.get_offsets()
-            x, y = (0, 0) if select == LAYER_MASK else (x, y)
-            data = mask_copy(mask, x, y, small) if mask else bytes(small.width * small.height)
-            select = package.enclose(select, small.enclosed_mask(data))
-        told = package.region(region) | {"select": self._finder.on_copy(select)}
-        for key in ("feather", "grow"):
-            if told.get(key):
-                told[key] = told[key] * small.scale
-        return told
 
 
 def ask(procedure: Any, config: Any, image: Any, layer: Any) -> bool:

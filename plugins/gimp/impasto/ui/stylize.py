@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
 from typing import Any
 
 import gi
@@ -11,19 +9,19 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
+import extras  # noqa: E402
 import settings  # noqa: E402
 from client.courier import Stale  # noqa: E402
-from client.looks import LAYER, PICTURE, job, parse  # noqa: E402
-from copies import bare_copy, small_copy  # noqa: E402
+from client.looks import LAYER, PICTURE, job  # noqa: E402
+from copies import small_copy  # noqa: E402
 from gi.repository import GimpUi, GLib, Gtk  # noqa: E402
 from layers import Trouble  # noqa: E402
 from painter import open_courier  # noqa: E402
 from texts import _  # noqa: E402
 
-from ui import picture  # noqa: E402
 from ui.choosers import choose_picture  # noqa: E402
 from ui.gallery import Shelf  # noqa: E402
-from ui.palette import SMALL, Palette  # noqa: E402
+from ui.palette import Palette  # noqa: E402
 from ui.stage import Stage  # noqa: E402
 
 DELAY = 60
@@ -69,7 +67,7 @@ class StylizeDialog:
         self._engine.connect("changed", self._set_engine)
         self._arrange()
         config.connect("notify", lambda _config, what: self._noticed(what.name))
-        self._name_extras()
+        self._palette.take(extras.of_config(config))
         self._follow()
         self._list_engines()
         self._stage.wait(_("Looking for the daemon…"))
@@ -128,11 +126,7 @@ class StylizeDialog:
             self._config.set_property("engine", combo.get_active_id())
 
     def _set_style(self, text: str) -> None:
-        named = {part.ref for part in parse(text)}
-        for ref in {PICTURE, LAYER} & settings.names(self._config).keys() - named:
-            self._config.set_property("style-file" if ref == PICTURE else "style-layer", None)
-        if text != self._config.get_property("style"):
-            self._config.set_property("style", text)
+        settings.set_style(self._config, text)
 
     def _noticed(self, what: str) -> None:
         if what == "style":
@@ -149,24 +143,13 @@ class StylizeDialog:
         file = choose_picture(self.dialog)
         if file is not None:
             self._config.set_property("style-file", file)
-            self._name_extras()
+            self._palette.take({PICTURE: file})
         return file is not None
 
     def _choose_layer(self, layer: Any) -> bool:
         self._config.set_property("style-layer", layer)
-        self._name_extras()
+        self._palette.take({LAYER: layer})
         return True
-
-    def _name_extras(self) -> None:
-        file, layer = self._config.get_property("style-file"), self._config.get_property("style-layer")
-        if file is not None and file.get_path():
-            thumbnail = None
-            with contextlib.suppress(OSError):  # the preview says why
-                thumbnail = picture.from_file(Path(file.get_path()).read_bytes(), SMALL)
-            self._palette.name(PICTURE, file.get_basename(), thumbnail)
-        if layer is not None:
-            small = bare_copy(layer, 128, 128)
-            self._palette.name(LAYER, layer.get_name(), picture.shown(small))
 
     def _later(self) -> None:
         if self._timer:
