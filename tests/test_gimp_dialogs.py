@@ -212,8 +212,12 @@ def test_regions(desk: Desk) -> None:
     clicked = desk.settled("regions-clicked", window, lambda shot: differ(before, shot, OTTER) > 30)
     assert differ(before, clicked, POND) < 2, "the water is marked"
     desk.screen.click(x + 798, y + 280)
-    desk.settled("regions-styles", window)
+    chooser = desk.screen.window("Style of “Clicked thing”")
+    gallery = desk.settled("regions-styles", chooser)
+    desk.screen.click(chooser[0] + 83, chooser[1] + 380)
+    desk.settled("regions-blend", chooser, lambda shot: differ(gallery, shot, (0, 360, 440, 400)) > 8)
     desk.screen.key("Escape")
+    desk.screen.gone("Style of “Clicked thing”")
     desk.screen.click(x + 701, y + 197)
     desk.screen.click(x + 798, y + 241)
     desk.settled("regions-subjects", window)
@@ -231,7 +235,8 @@ def test_regions(desk: Desk) -> None:
     report = desk.report()
     assert report["status"] == "success", report
     (name, layers), below = report["layers"]
-    assert name == "Impasto" and len(layers) == 2 and layers[0].startswith("Water: "), report
+    assert name == "Impasto" and layers[0].startswith("Water: "), report
+    assert layers[1:] == ["Clicked thing: great-wave + starry-night"], report
     desk.shot("regions-result")
     assert desk.undone() == [below], "not one step"
 

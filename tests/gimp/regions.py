@@ -137,11 +137,12 @@ def regions_again():
     image, layer = picture()
     channel(image, "left", 0, 0, 40, HEIGHT)
     regions = [{"select": "channel:left", "style": "scream"}, {"select": "luminance:0-0.3", "style": "kiss"}]
+    regions[1]["name"] = "Gebäude"
     _names, (_base, first, _second) = paint_regions(image, layer, regions, style="great-wave")
     assert call(image, first, "impasto-repaint") == ("success", "")
     group = image.get_layers()[0]
     names = [child.get_name().partition(" #")[0] for child in group.get_children()[::-1]]
-    assert names == ["great-wave", "channel: scream", "luminance: kiss"], names
+    assert names == ["great-wave", "channel: scream", "Gebäude: kiss"], names
     assert not first.is_valid() and len(image.get_layers()) == 2
     image.remove_channel(image.get_channels()[0])
     status, text = call(image, group.get_children()[0], "impasto-repaint")

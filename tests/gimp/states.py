@@ -92,6 +92,26 @@ def layer_with_filter_and_mask():
     image.delete()
 
 
+def odd_sizes():
+    """From a single pixel to a thread, in and off the canvas, in a group, with linear floats."""
+    for size, offset in (
+        ((1, 1), (5, 5)),
+        ((1, 500), (90, -9)),
+        ((700, 2), (-99, 70)),
+        ((60, 50), (900, 400)),
+    ):
+        for precision in (P.U8_NON_LINEAR, P.FLOAT_LINEAR):
+            image, layer = picture(precision=precision, alpha=True, size=size, offset=offset)
+            group = Gimp.GroupLayer.new(image, "folder")
+            image.insert_layer(group, None, 0)
+            image.reorder_item(layer, group, 0)
+            assert call(image, layer, style="scream") == ("success", ""), (size, precision)
+            result = group.get_children()[0].get_children()[0]
+            place = [*list(result.get_offsets())[1:], result.get_width(), result.get_height()]
+            assert place == [*offset, *size], place
+            image.delete()
+
+
 def text_layer():
     image, layer = picture()
     font = Gimp.fonts_get_list("")[0]
@@ -303,6 +323,7 @@ STATES = (
     profile_of_its_own,
     srgb_by_another_name,
     layer_with_filter_and_mask,
+    odd_sizes,
     text_layer,
     link_layer,
     style_layer,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any
 
 import gi
@@ -111,16 +112,24 @@ def run(procedure: Any, mode: Any, image: Any, drawables: list[Any], config: Any
         AGAIN: actions.again,
         REPAINT: actions.repaint,
     }[procedure.get_name()]
+    fault = ""
+    went_through = False
     try:
         if len(drawables) != 1 or not isinstance(drawables[0], Gimp.Layer):
             raise Trouble(_("Impasto paints one layer at a time; choose one in the layers dialog."))
         went_through = action(procedure, mode, image, drawables[0], config)
     except Cancelled:
-        went_through = False
-    except (Trouble, ClientError) as error:
-        text = sentence(error) if isinstance(error, ClientError) else str(error)
-        fault = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), text, 0)
-        return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, fault)
+        pass
+    except ClientError as error:
+        fault = sentence(error)
+    except Trouble as error:
+        fault = str(error)
+    except Exception as error:  # nobody foresaw it, and without a sentence GIMP would say nothing at all
+        traceback.print_exc()
+        fault = _("Impasto's plug-in failed ({error}); please report it.").format(error=repr(error))
+    if fault:
+        said = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), fault, 0)
+        return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, said)
     if mode != Gimp.RunMode.NONINTERACTIVE:  # a script that calls us shows it when it is through
         Gimp.displays_flush()
     status = Gimp.PDBStatusType.SUCCESS if went_through else Gimp.PDBStatusType.CANCEL

@@ -183,7 +183,7 @@ def place_piece(image: Gimp.Image, group: Any, piece: Piece, position: int = 0) 
     painting.add_mask(mask)
     if piece.mask:
         write(mask, box, *piece.mask)
-    text = json.dumps(piece.remembered, ensure_ascii=False).encode()
+    text = json.dumps(piece.remembered).encode()  # a parasite takes no byte above 127 from Python
     painting.attach_parasite(Gimp.Parasite.new(PARASITE, KEPT, list(text)))
     painting.set_edit_mask(False)
     return painting

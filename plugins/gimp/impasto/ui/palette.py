@@ -56,7 +56,7 @@ class Palette(Gtk.Box):
         layer.set_tooltip_text(_("Take the style from an open image or layer"))
         self._menu = Gtk.Menu()
         layer.set_popup(self._menu)
-        layer.connect("toggled", lambda _button: self._offer_layers())
+        layer.connect("toggled", lambda button: button.get_active() and self._offer_layers())
         self._offer_layers()
         for button in (self._more, file, layer):
             buttons.pack_start(button, True, True, 0)
@@ -161,7 +161,10 @@ class Palette(Gtk.Box):
         for layer in extras.open_layers():
             if layer == self._own:
                 continue
-            item = Gtk.MenuItem(label=extras.layer_title(layer))
+            item, line = Gtk.MenuItem(), Gtk.Box(spacing=8)
+            line.pack_start(Gtk.Image.new_from_pixbuf(picture.of_extra(LAYER, layer, SMALL)), False, False, 0)
+            line.pack_start(Gtk.Label(label=extras.layer_title(layer), xalign=0), True, True, 0)
+            item.add(line)
             item.connect("activate", self._take_layer, layer)
             self._menu.append(item)
         if not self._menu.get_children():

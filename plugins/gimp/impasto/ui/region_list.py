@@ -93,7 +93,7 @@ class RegionList(Gtk.Box):
         line.pack_start(Gtk.Image.new_from_pixbuf(swatch), False, False, 0)
         if thumbnail is not None:
             line.pack_start(Gtk.Image.new_from_pixbuf(thumbnail), False, False, 0)
-        label = Gtk.Label(label=text, xalign=0)
+        label = Gtk.Label(label=text, xalign=0, max_width_chars=1)
         label.set_ellipsize(Pango.EllipsizeMode.END)
         line.pack_start(label, True, True, 0)
         return line

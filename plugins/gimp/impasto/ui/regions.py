@@ -78,7 +78,8 @@ class RegionsDialog:
 
     def _arrange(self) -> None:
         self._strength.set_value_pos(Gtk.PositionType.RIGHT)
-        self._style.add(Gtk.Label(ellipsize=Pango.EllipsizeMode.END))
+        # The width that a style's name would like to have must not move the picture.
+        self._style.add(Gtk.Label(ellipsize=Pango.EllipsizeMode.END, max_width_chars=1))
         self._style.connect("clicked", lambda _button: self._ask_style())
         grid = Gtk.Grid(row_spacing=6, column_spacing=8)
         for row, (text, widget, hint) in enumerate(
@@ -167,7 +168,8 @@ class RegionsDialog:
         if ref != NO_STYLE:
             thumbnail = thumbnail or self._shelf.picture(ref, THUMBNAIL)
         colour = None if index == REST else COLOURS[index % len(COLOURS)]
-        return colour, thumbnail, f"{self._what(index)}: {self._style_title(index)}"
+        text = _("{region}: {style}").format(region=self._what(index), style=self._style_title(index))
+        return colour, thumbnail, text
 
     def _fill(self) -> None:
         """Show the chosen region's values."""

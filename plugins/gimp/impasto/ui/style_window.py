@@ -45,17 +45,19 @@ class StyleWindow:
         """The shelf has changed."""
         self._palette.refill()
 
-    def show(self, title: str, style: str, found: dict[str, Any]) -> None:
+    def show(self, region: str, style: str, found: dict[str, Any]) -> None:
         """Ask for a style until the window is closed.
 
         Args:
-            title: of the window.
+            region: what it is called.
             style: to begin with.
             found: the file and the layer behind `PICTURE` and `LAYER`.
         """
-        self._window.set_title(title)
+        self._window.set_title(_("Style of “{name}”").format(name=region))
         self._palette.take(found)
         self._palette.show_style("" if style == NO_STYLE else style)
+        # Else it would be the search, which hides what it is for while it has the focus.
+        self._window.get_widget_for_response(Gtk.ResponseType.CLOSE).grab_focus()
         if self._window.run() == Gtk.ResponseType.REJECT:
             self._changed(NO_STYLE)
         self._window.hide()
