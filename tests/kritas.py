@@ -16,6 +16,7 @@ from screens import screen
 
 TESTS = Path(__file__).parent
 DRIVERS = TESTS / "krita"
+CHROOT = os.environ.get("IMPASTO_KRITA_CHROOT", "trixie-krita")
 PACKAGES = ["krita", "python3-pyqt5", "python3-pyqt5.sip", "xvfb", "openbox", "fonts-dejavu-core"]
 
 
@@ -33,7 +34,7 @@ class Krita:
     def __init__(self, home: Path, plugins: tuple[str, ...] = ("impasto",)) -> None:
         """`plugins` are enabled; the caller puts them there."""
         self.home = home
-        self.guest: Guest = guest("krita", PACKAGES, name="trixie-krita")
+        self.guest: Guest = guest("krita", PACKAGES, name=CHROOT)
         self.resources = home / ".local" / "share" / "krita"
         self.configuration = home / ".config" / "kritarc"
         pykrita = self.resources / "pykrita"

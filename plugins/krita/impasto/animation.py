@@ -14,7 +14,7 @@ from .layers import active, find_document, id_of
 from .pixels import Space
 from .qt import Krita, QtCore
 from .recipes import Recipe
-from .spaces import WIRE, converted, space_of
+from .spaces import converted, space_of, wire_of
 from .texts import Unsuitable, _
 
 
@@ -107,15 +107,14 @@ class Frames:
             raise Unsuitable(
                 _("“{name}” cannot be read; convert it to a paint layer.").format(name=node.name())
             )
-        wire = space if space.is_direct and space == own else WIRE
-        data = yield from converted(document, data, width, height, space, wire)
+        wire = wire_of(space, own)
+        data = yield from converted(data, width, height, space, wire)
         return width, height, wire, own, data
 
     def _write(self, time: int, data: bytes, width: int, height: int, wire: Space, own: Space) -> steps.Work:
-        document, _node = self._found()
         if len(data) != wire.size(width, height):
             raise Unsuitable(_("The daemon sent a painting of another size; update Impasto and the plug-in."))
-        data = yield from converted(document, data, width, height, wire, own)
+        data = yield from converted(data, width, height, wire, own)
         document, node = self._found()
         before, shown = document.activeNode(), document.currentTime()
         new = document.nodeByUniqueID(self._new) if self._new is not None else None

@@ -26,9 +26,9 @@ from .stage import ACROSS, Stage
 from .texts import Unsuitable, _, sentence
 
 NAME = "impasto"
-POLL = 500
-"""Milliseconds between two looks at which layer is active: Krita does not tell."""
-RETRY = 6
+POLL = 150
+"""Milliseconds between two looks at the active layer and selection: Krita does not tell of changes."""
+RETRY = 20
 """Looks between two tries to find a daemon that was not there."""
 STYLE, REGIONS, HISTORY = range(3)
 
@@ -177,7 +177,7 @@ class ImpastoDocker(krita.DockWidget):
         self.paint_button.setToolTip(
             _(
                 "Paints 8- and 16-bit sRGB as it is. Other color models, profiles and floats go through\n"
-                "16-bit sRGB and back: colors outside sRGB and values above white are lost in the new layer."
+                "sRGB and back: colors outside sRGB and values above white are lost in the new layer."
             )
         )
         self.frames_button = QtWidgets.QPushButton(_("Paint frames"))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .pixels import Box, Space
 from .qt import Krita, QtCore, krita
-from .spaces import WIRE, converted, space_of
+from .spaces import converted, space_of, wire_of
 from .steps import LATER, SOON, Work
 from .texts import Unsuitable, _
 
@@ -123,8 +123,8 @@ def read() -> Work:
     if len(data) != space.size(width, height):
         raise Unsuitable(_("“{name}” cannot be read; convert it to a paint layer.").format(name=node.name()))
     own = space_of(document)
-    wire = space if space.is_direct and space == own else WIRE
-    data = yield from converted(document, data, width, height, space, wire)
+    wire = wire_of(space, own)
+    data = yield from converted(data, width, height, space, wire)
     return Source(id_of(document), node.uniqueId(), node.name(), width, height, own, wire, data, selection)
 
 
@@ -194,7 +194,7 @@ def _layer(source: Source, piece: Piece) -> Work:
     # Krita reads past the end of data that is too short.
     if len(piece.data) != source.space.size(width, height):
         raise Unsuitable(_("The daemon sent a painting of another size; update Impasto and the plug-in."))
-    data = yield from converted(document, piece.data, width, height, source.space, source.own)
+    data = yield from converted(piece.data, width, height, source.space, source.own)
     document = _document(source)
     layer = document.createNode(piece.name, "paintlayer")
     row, rows = source.own.size(width, 1), max(1, PIECE // width)

@@ -10,7 +10,7 @@ from .layers import find_document, id_of
 from .pictures import gray, rows
 from .pixels import DTYPES, opacity
 from .qt import Qt, QtGui
-from .spaces import WIRE, converted, space_of
+from .spaces import converted, space_of, wire_of
 from .texts import Unsuitable, _
 
 MASKS = ("transparencymask", "selectionmask")
@@ -115,7 +115,8 @@ def coverage(document: Any, node: Any) -> bytes:
     space = space_of(node)
     data = bytes(node.projectionPixelData(0, 0, width, height))
     if space.depth not in DTYPES:  # floats, which Python would read one by one
-        data, space = steps.at_once(converted(document, data, width, height, space, WIRE)), WIRE
+        wire = wire_of(space, space)
+        data, space = steps.at_once(converted(data, width, height, space, wire)), wire
     return opacity(data, space)
 
 

@@ -36,12 +36,8 @@ def coloured(data: bytes, width: int, height: int) -> Any:
     return QtGui.QImage(data, width, height, 4 * width, RGBA).copy()
 
 
-def small_copy(document: Any, node: Any, across: int, down: int, mask: Any = None) -> Small:
-    """A layer as large as its document, to fit into `across` x `down`.
-
-    Args:
-        mask: of the selection, as large as the copy, from its width and height; or None.
-    """
+def small_copy(document: Any, node: Any, across: int, down: int) -> Small:
+    """A layer as large as its document, to fit into `across` x `down`."""
     width, height, scale = fitted(document.width(), document.height(), across, down)
     image = QtGui.QImage(width, height, RGBA)
     image.fill(Qt.GlobalColor.transparent)
@@ -58,7 +54,7 @@ def small_copy(document: Any, node: Any, across: int, down: int, mask: Any = Non
             found,
         )
         painter.end()
-    return Small(width, height, 4, rows(image, 4), scale, mask(width, height) if mask else None)
+    return Small(width, height, 4, rows(image, 4), scale)
 
 
 def shown(small: Small) -> Any:

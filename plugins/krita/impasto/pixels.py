@@ -10,8 +10,8 @@ BYTES = {"U8": 1, "U16": 2, "F16": 2, "F32": 4}
 CHANNELS = {"A": 1, "GRAYA": 2, "RGBA": 4, "XYZA": 4, "LABA": 4, "YCbCrA": 4, "CMYKA": 5}
 BAND = 1 << 18
 """Pixels that are rearranged at a time: between bands, other threads get their turn."""
-STRIP = 1 << 17
-"""Pixels that are converted on the UI thread at a time: a twentieth of a second for CMYK, the slowest."""
+STRIP = 1 << 19
+"""Pixels that are converted on the UI thread at a time: a tenth of a second of Lab in floats, the slowest."""
 
 
 class Space(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .client.picks import parse
-from .client.planes import as_bytes
+from .client.planes import Small, as_bytes
 from .layers import active, id_of
 from .masks import Mask, enclosed, reduced
 from .pictures import small_copy
@@ -20,11 +21,11 @@ from .texts import Unsuitable, sentence
 DELAY = 60
 """Milliseconds after a change until the preview follows: a slider moves many times a second."""
 
-DRAFT = 2.0
-"""Times the stroke size of a draft: a quarter of the work, shown until the true preview is there."""
+QUICK = 0.25
+"""Seconds that a preview may take. Before one that takes longer, a draft with larger strokes is shown."""
 
-QUICK = 0.4
-"""Seconds within which a preview needs no draft before it."""
+LARGEST = 4.0
+"""Stroke size of a draft at most."""
 
 
 class Preview(QtCore.QObject):
@@ -47,11 +48,13 @@ class Preview(QtCore.QObject):
         self._timer.timeout.connect(self._send)
         self._key: Any = None
         self._sent: Any = None
-        self.took = 1.0
+        self._mask: bytes | None = None
+        self._pace = 1.0  # seconds that a preview takes at stroke size 1: four times that at 0.5
         self.region: dict[str, Any] | None = None
 
     def look(self, anew: bool = False) -> None:
-        """Look whether another layer or selection is active; take a copy then, or if told."""
+        """Look whether the layer or selection has changed, and take a copy then; the selection's
+        opacity, for whose change its bounds speak, is also read when told to read `anew`."""
         try:
             document, node = active()
         except Unsuitable:
@@ -59,27 +62,32 @@ class Preview(QtCore.QObject):
                 self._key = self._sent = None
                 self._stage.clear_picture()
             return
+        if not document.tryBarrierLock():  # Krita is at work on it
+            return
+        try:
+            small = self._copy(document, node, anew)
+        finally:
+            document.unlock()
+        if small == self._stage.small:
+            return
+        self._sent = None
+        self._stage.take(small)
+        self.later()
+
+    def _copy(self, document: Any, node: Any, anew: bool) -> Small:
         selection = document.selection()
         bounds = None
         if selection is not None:
             bounds = (selection.x(), selection.y(), selection.width(), selection.height())
-        key = (id_of(document), node.uniqueId().toString(), document.width(), document.height(), bounds)
-        if key == self._key and not anew:
-            return
-
-        def mask(across: int, down: int) -> bytes | None:
-            if selection is None:
-                return None
-            width, height = document.width(), document.height()
-            whole = bytes(selection.pixelData(0, 0, width, height))
-            return reduced(whole, width, height, across, down)
-
-        small = small_copy(document, node, ACROSS, DOWN, mask)
-        if key == self._key and small == self._stage.small:
-            return
-        self._key, self._sent = key, None
-        self._stage.take(small)
-        self.later()
+        key = (id_of(document), document.width(), document.height(), bounds)
+        small = small_copy(document, node, ACROSS, DOWN)
+        if anew or key != self._key:
+            self._key, self._mask = key, None
+            if selection is not None:
+                size = document.width(), document.height()
+                whole = bytes(selection.pixelData(0, 0, *size))
+                self._mask = reduced(whole, *size, small.width, small.height)
+        return small._replace(mask=self._mask)
 
     def later(self) -> None:
         """Something has changed: paint soon."""
@@ -103,11 +111,11 @@ class Preview(QtCore.QObject):
         self._stage.show_mask(None, None)
         if not recipe.paints:
             return
+        rough = self._draft(recipe)
         try:
-            text, enclosures = recipe.packed(self._small_masks(recipe.masks), scale=small.scale)
-            draft, _same = Recipe(_rougher(recipe.look), recipe.regions).packed(
-                self._small_masks(recipe.masks), scale=small.scale
-            )
+            masks = self._small_masks(recipe.masks)
+            text, enclosures = recipe.packed(masks, scale=small.scale)
+            draft, _same = rough.packed(masks, scale=small.scale)
         except Unsuitable as error:
             self.failed.emit(str(error))
             return
@@ -116,29 +124,45 @@ class Preview(QtCore.QObject):
             return
         self._sent = key
 
-        @guarded
-        def paint(client: Any, stale: Any, own: str = text) -> tuple[bytes, float]:
-            began = time.monotonic()
-            _meta, data = client.run(own, small.meta(), small.data, None, stale, "interactive", enclosures)
-            return bytes(data), time.monotonic() - began
+        def send(own: str, scale: float, then: Callable[[], object]) -> None:
+            @guarded
+            def paint(client: Any, stale: Any) -> tuple[bytes, float]:
+                began = time.monotonic()
+                _meta, data = client.run(
+                    own, small.meta(), small.data, None, stale, "interactive", enclosures
+                )
+                return bytes(data), time.monotonic() - began
 
-        @guarded
-        def rough(client: Any, stale: Any) -> Any:
-            return paint(client, stale, draft) if self.took > QUICK else None
+            def done(answer: tuple[bytes, float]) -> None:
+                data, took = answer
+                self._pace = took * scale**2
+                if small is self._stage.small:
+                    self._stage.show_painting(data)
+                    self.shown.emit()
+                    then()
 
-        def drafted(answer: Any) -> None:
-            if answer is not None and small is self._stage.small:
-                self._stage.show_painting(answer[0])
-                self.shown.emit()
             self._courier.send("preview", paint, done, self._fail)
 
-        def done(answer: tuple[bytes, float]) -> None:
-            data, self.took = answer
-            if small is self._stage.small:
-                self._stage.show_painting(data)
-                self.shown.emit()
+        def finish() -> None:
+            send(text, recipe.finest, lambda: None)
 
-        self._courier.send("preview", rough, drafted, self._fail)
+        if draft == text:
+            finish()
+        else:
+            send(draft, rough.finest, finish)
+
+    def _draft(self, recipe: Recipe) -> Recipe:
+        """What can be painted quickly; the recipe itself where that can."""
+        needed = math.sqrt(self._pace / QUICK)
+        if recipe.finest >= needed:
+            return recipe
+        # Of few sizes: to each new one, a network adapts itself first, which takes its time.
+        scale = min(2.0 ** math.ceil(math.log2(needed)), LARGEST)
+        looks = [
+            {**look, "scale": max(look["scale"], scale)} if "scale" in look else look
+            for look in (recipe.look, *recipe.regions)
+        ]
+        return Recipe(looks[0], looks[1:])
 
     def _find(self, region: dict[str, Any]) -> None:
         """Show a region's mask."""
@@ -184,10 +208,6 @@ class Preview(QtCore.QObject):
         return {
             key: enclosed(reduced(self._masks[key].read(), *size, across, down), across, down) for key in keys
         }
-
-
-def _rougher(look: dict[str, Any]) -> dict[str, Any]:
-    return {**look, "scale": min(look["scale"] * DRAFT, 4.0)}
 
 
 def _placed(mask: bytes, entry: dict[str, Any], width: int, height: int) -> bytes:

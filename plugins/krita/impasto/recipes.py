@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from .client.looks import NO_STYLE, Enclosure, Package, Part, job, with_selection
 from .client.picks import parse as parse_picks
+from .settings import USUAL
 from .texts import Unsuitable, _
 
 MASK = "mask:"
@@ -41,6 +42,11 @@ class Recipe(NamedTuple):
     def paints(self) -> bool:
         """Whether there is anything to paint."""
         return bool(self.look["style"]) or any(_style(region) for region in self.regions)
+
+    @property
+    def finest(self) -> float:
+        """The smallest stroke size."""
+        return min(look.get("scale", USUAL["scale"]) for look in (self.look, *self.regions))
 
     def packed(
         self,
