@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from impasto import __version__
-from impasto.backends import Parcel, Progress
+from impasto.backends import Parcel, Progress, Sketch
 from impasto.backends.cluster_painter import Painter
 from impasto.errors import ConnectionLost, WorkerLost, by_name
 from impasto.job import Job
@@ -307,9 +307,9 @@ def watch(say: Callable[[dict[str, Any]], None]) -> None:
         time.sleep(TICK)
 
 
-def perform(job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+def perform(job: Job, parcel: Parcel, progress: Progress, sketch: Sketch) -> Parcel:
     """Have a picture painted somewhere. Where its painter was lost, the result has no data, and why in
-    the meta `lost`: an error of that name would say that this process is lost."""
+    the meta `lost`: an error of that name would say that this process is lost. Sketches are not shown."""
     try:
         return _joined[0].run(job, parcel, progress)
     except WorkerLost as error:
