@@ -34,7 +34,7 @@ from hotfolders import (
 )
 from impasto.backends import Parcel, Progress
 from impasto.client import ClientError, connect
-from impasto.errors import DaemonError, WorkerLost
+from impasto.errors import DaemonError, OutOfMemory, WorkerLost
 from impasto.hotfolder.journal import Journal
 from impasto.hotfolder.tree import State
 from impasto.job import Job
@@ -224,6 +224,28 @@ def test_when_every_picture_fails_the_pictures_are_not_to_blame(folder: Path) ->
         ill.clear()
         until(lambda: len(watch.of("painted")) == 5)
     assert watch.of("failed") == []
+
+
+def test_a_shortage_of_memory_passes_and_a_picture_too_large_fails(folder: Path) -> None:
+    short = threading.Event()
+    short.set()
+
+    class Short(Inverter):
+        def run(self, job: Job, parcel: Parcel, progress: Progress) -> Parcel:
+            if short.is_set() or "large" in parcel.meta["name"]:
+                raise OutOfMemory("There is not enough memory.")
+            return perform(job, parcel, progress)
+
+    for n in range(5):
+        (folder / f"{n}.png").write_bytes(encoded(n))
+    with watching(folder, connect=Short) as watch:
+        until(lambda: "not enough memory" in watch.texts())
+        short.clear()
+        until(lambda: len(watch.of("painted")) == 5)
+        assert watch.of("failed") == []
+        (folder / "large.png").write_bytes(encoded(5))
+        until(lambda: watch.of("failed"))
+    assert "attempt 3 of 3" in watch.of("failed")[0].text
 
 
 def test_what_is_tried_again_is_not_given_up_as_still_being_written(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What to make of a painting process that died: the picture's doing, or not."""
+"""What to make of a painting process that died, or had no memory: the picture's doing, or not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from impasto.errors import DaemonError, ImpastoError
+from impasto.errors import ImpastoError
 from impasto.hotfolder.events import Event, Report
 from impasto.hotfolder.folder import Folder, Order
 
@@ -58,8 +58,9 @@ class Losses:
             self._suspects.clear()
             self._excused.pop((order.folder, order.source), None)
 
-    def one_with(self, order: Order, error: DaemonError, fail: Fail) -> None:
-        """The painting process or the daemon died with a picture; `fail` is called when it is to blame."""
+    def one_with(self, order: Order, error: ImpastoError, fail: Fail) -> None:
+        """The painting process or the daemon died with a picture, or had no memory for it; `fail` is called
+        when the picture is to blame."""
         folder, culprit = order.folder, (order.folder, order.source)
         with self._lock:
             row = folder.journal.row(order.source)

@@ -210,7 +210,9 @@ class Pipeline:
         if isinstance(error, Unreachable | ModelMissing):
             folder.drop(order, attempt=-order.counted, delay=0.0)
             return self._losses.stumble(error.error if isinstance(error, Unreachable) else error)
-        if isinstance(error, DaemonError):
+        # A shortage may be the doing of another one.
+        passing = (DaemonError,) if self._own_process else (DaemonError, OutOfMemory)
+        if isinstance(error, passing):
             return self._losses.one_with(order, error, self._fail)
         if isinstance(error, UnreadablePicture) and order.tries < TRIES and self._is_young(order):
             pause = folder.settings.settle * 2**order.tries
