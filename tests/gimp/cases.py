@@ -125,6 +125,17 @@ def blend_and_repaint():
     image.delete()
 
 
+def painted_twice():
+    """The newer painting lies above the older one, which would hide it."""
+    image, layer = picture()
+    assert call(image, layer, style="scream") == ("success", "")
+    assert call(image, layer, style="great-wave") == ("success", "")
+    names = [group.get_children()[0].get_name() for group in image.get_layers()[:2]]
+    assert names == ["great-wave", "scream"], names
+    assert image.get_layers()[2] == layer
+    image.delete()
+
+
 def taken_away():
     """Without the group, the image is as it was."""
     image, layer = picture()
@@ -155,6 +166,7 @@ def cases():
         group_and_mask,
         style_file,
         blend_and_repaint,
+        painted_twice,
         taken_away,
         *STATES,
         *REGIONS,

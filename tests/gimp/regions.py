@@ -189,7 +189,7 @@ def objects_become_selections():
     assert selected(image, 800, 450) < 50
     words = {"select": "points:800,450", "outcome": "channel"}
     assert call(image, layer, "impasto-select-object", **words) == ("success", "")
-    assert [channel.get_name() for channel in image.get_channels()] == ["points:800,450"]
+    assert [channel.get_name() for channel in image.get_channels()] == ["Clicked thing"]
     status, text = call(image, layer, "impasto-select-object", select="points:")
     assert status == "execution-error" and "points" in text, (status, text)
     image.delete()

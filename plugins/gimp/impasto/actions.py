@@ -9,7 +9,9 @@ import painter
 import results
 import settings
 from client.looks import Package, job, region_title, with_selection
+from client.picks import parse
 from client.planes import as_bytes
+from client.subjects import titles
 from gi.repository import Gimp
 from masks import CHANNEL, GIMPS_OWN, enclose_mask, selected
 from texts import _
@@ -146,7 +148,8 @@ def select(procedure: Any, mode: Any, image: Any, layer: Any, config: Any) -> bo
     found = as_bytes(data[entry["offset"] : entry["offset"] + entry["size"]], entry["dtype"])
     if not any(found):
         raise layers.Trouble(_("Nothing was found there; click somewhere else."))
-    results.place_mask(image, source.box, found, config.get_property("outcome"), wanted)
+    name = _("Clicked thing") if parse(wanted) else titles(_).get(wanted, wanted)
+    results.place_mask(image, source.box, found, config.get_property("outcome"), name)
     return True
 
 

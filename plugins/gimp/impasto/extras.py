@@ -33,7 +33,7 @@ def of_config(config: Any) -> dict[str, Any]:
     """The file and the layer of a procedure, by `PICTURE` and `LAYER`; those that are there."""
     file, layer = (config.get_property(ARGUMENTS[ref]) for ref in (PICTURE, LAYER))
     found = {PICTURE: file} if file is not None and file.get_path() else {}
-    return found | ({LAYER: layer} if layer is not None else {})
+    return found | ({LAYER: layer} if layer is not None and layer.is_valid() else {})
 
 
 def of_region(region: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class Piece(NamedTuple):
 
 
 def place(image: Gimp.Image, layer: Gimp.Layer, pieces: list[Piece]) -> None:
-    """Put a painting above its layer: a group of layers, from bottom to top; one undo step.
+    """Put a painting above its layer and earlier ones of it: a group of layers, from bottom to top; one
+    undo step.
 
     It lands where the layer was when it was read, even if that has moved or gone.
 
@@ -60,13 +61,22 @@ def place(image: Gimp.Image, layer: Gimp.Layer, pieces: list[Piece]) -> None:
     if any(len(piece.data) != piece.layout.size(piece.box.width, piece.box.height) for piece in pieces):
         raise Trouble(_("The daemon sent a painting of another size; update Impasto and the plug-in."))
     there = layer.is_valid() and layer.get_image() == image
-    parent, position = (layer.get_parent(), image.get_item_position(layer)) if there else (None, 0)
+    parent, position = _above(image, layer) if there else (None, 0)
     image.undo_group_start()
     try:
         group = place_group(image, parent, position, pieces)
         image.set_selected_layers([group])
     finally:
         image.undo_group_end()
+
+
+def _above(image: Gimp.Image, layer: Gimp.Layer) -> tuple[Any, int]:
+    """The group and the position above a layer and its earlier paintings, which would hide a new one."""
+    parent, position = layer.get_parent(), image.get_item_position(layer)
+    siblings = parent.get_children() if parent else image.get_layers()
+    while position > 0 and (look_of(siblings[position - 1]) or {}).get("source") == layer.get_tattoo():
+        position -= 1
+    return parent, position
 
 
 def check_image(image: Gimp.Image, layout: Layout | None = None) -> None:

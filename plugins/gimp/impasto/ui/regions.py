@@ -139,7 +139,7 @@ class RegionsDialog:
         return float(round(max(self._finder.size) / 300))
 
     def _unused_style(self) -> str:
-        used = {region.get("style") for region in self._regions}
+        used = {part.ref for region in self._regions for part in parts(region.get("style") or "")}
         names = [style["name"] for style in self._shelf.styles]
         return next((name for name in names if name not in used), names[0] if names else "")
 
