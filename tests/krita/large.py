@@ -2,9 +2,10 @@
 
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
 
-from common import QtCore, QtGui, document, names, newest, ready, settle, until
+from common import QtCore, QtGui, document, names, newest, ready, select, settle, until
 
 WIDTH, HEIGHT = 4000, 3000
 
@@ -46,38 +47,13 @@ def photograph(made):
     yield from settle(made)
 
 
-def turn(number):
-    """Have the test outside paint the same picture by the command line: its seconds, or None."""
-    if "TURNS" not in os.environ:
-        return None
+def turn(name):
+    """Have the test, outside, paint the same picture by the command line: the seconds it took."""
     turns = Path(os.environ["TURNS"])
-    (turns / f"{number}.turn").touch()
-    done = turns / f"{number}.seconds"
+    (turns / f"{name}.turn").touch()
+    done = turns / f"{name}.seconds"
     yield from until(done.exists, 120)
     return float(done.read_text())
-
-
-def own_layer(made):
-    """What Krita itself does when a layer of that size comes, without a plug-in."""
-    node = made.activeNode()
-    data = node.pixelData(0, 0, made.width(), made.height())
-    yield 0.5
-    yield "own"
-    new = made.createNode("own", "paintlayer")
-    rows = 262
-    row = len(data) // made.height()
-    for top in range(0, made.height(), rows):
-        count = min(rows, made.height() - top)
-        new.setPixelData(data[top * row : (top + count) * row], 0, top, made.width(), count)
-        yield 0.001
-    made.rootNode().addChildNode(new, None)
-    yield 1.0
-    made.waitForDone()
-    yield ""
-    new.remove()
-    made.waitForDone()
-    made.setActiveNode(node)
-    yield 0.5
 
 
 def large_case(model, depth):
@@ -87,66 +63,90 @@ def large_case(model, depth):
         yield from photograph(made)
         yield from until(lambda: panel.stage.is_painted, 60)
         yield 1.0
-        pulse, phase = Pulse(), ""
-        pulse.phase = lambda: phase or (panel.jobs.tasks[0].state if panel.jobs.tasks else "")
-        marks = []
-        panel.jobs.changed.connect(lambda: marks.append((time.monotonic(), pulse.phase())))
-        pulse.timer.start(5)
-        figures = []
-        rounds = int(os.environ.get("ROUNDS", "1"))
-        for number in range(rounds):
-            panel.setVisible(False)
-            yield 0.3
-            phase = "idle"
-            yield 2.0
-            for step in own_layer(made):
-                if isinstance(step, str):
-                    phase = step
-                else:
-                    yield step
-            panel.setVisible(True)
-            yield 0.5
-            command = yield from turn(f"{model}-{depth}-{number}")
-            phase, marks[:], pulse.gaps[:] = "", [], [gap for gap in pulse.gaps if gap[1] in ("idle", "own")]
-            panel.message.setText("")
-            began = time.monotonic()
-            panel.paint_button.click()
-            yield from until(lambda: newest(made).name().startswith("Impasto"), 200)
-            took = time.monotonic() - began
-            yield from until(lambda: panel.message.text() and not panel.jobs.tasks, 20)
-            ended = time.monotonic()
-            made.waitForDone()
-            yield 0.5
-            assert panel.message.text() == "Painted.", panel.message.text()
-            assert names(made.rootNode())[-2] == "photo"
-            phases = {}
-            for (then, state), (after, _next) in zip(marks, [*marks[1:], (ended, "")], strict=True):
-                phases[state] = round(phases.get(state, 0.0) + after - then, 3)
-            figures.append(
-                {
-                    "paint_seconds": round(took, 2),
-                    "command_seconds": command,
-                    "phases": phases,
-                    "gap_idle": pulse.worst("idle"),
-                    "gap_own": pulse.worst("own"),
-                    "gap_waiting": pulse.worst("waiting", "painting"),
-                    "gap_reading": pulse.worst("reading"),
-                    "gap_inserting": pulse.worst("inserting"),
-                    "gap_rest": pulse.worst(""),
-                }
-            )
-            pulse.gaps.clear()
-            newest(made).remove()
-            made.waitForDone()
-            yield from settle(made)
-        pulse.timer.stop()
-        return figures
+        rounds = []
+        for number in range(ROUNDS):
+            command = (yield from turn(f"{model}-{depth}-{number}")) if SPEED else None
+            rounds.append((yield from painting(panel, made)) | {"command": command})
+        return rounds
 
     return case
 
 
-SPACES = os.environ.get("SPACES", "RGBA-U8 RGBA-U16").split()
-CASES = {f"large {space}": large_case(*space.split("-")) for space in SPACES}
+def painting(panel, made):
+    """One painting: seconds until the new layer, seconds in each state, and the window's worst gaps."""
+    pulse, marks = Pulse(), []
+    panel.setVisible(False)  # Krita alone
+    pulse.phase = lambda: panel.jobs.tasks[0].state if panel.jobs.tasks else "idle"
+    pulse.timer.start(5)
+    yield 1.0
+    alone = pulse.worst("idle")
+    panel.setVisible(True)
+    yield 0.5
+    connection = panel.jobs.changed.connect(lambda: marks.append((time.monotonic(), pulse.phase())))
+    panel.message.setText("")
+    began = time.monotonic()
+    panel.paint_button.click()
+    yield from until(lambda: newest(made).name().startswith("Impasto"), 200)
+    took = time.monotonic() - began
+    yield from until(lambda: panel.message.text() and not panel.jobs.tasks, 20)
+    panel.jobs.changed.disconnect(connection)
+    pulse.timer.stop()
+    assert panel.message.text() == "Painted.", panel.message.text()
+    assert names(made.rootNode())[-2] == "photo"
+    seconds = dict.fromkeys(("reading", "waiting", "painting", "inserting"), 0.0)
+    for (then, state), (after, _next) in pairwise(marks):
+        seconds[state] = round(seconds[state] + after - then, 3)
+    newest(made).remove()
+    yield from settle(made)
+    return {
+        "paint": round(took, 2),
+        **seconds,
+        "gap_alone": alone,
+        "gap_waiting": pulse.worst("waiting", "painting"),
+        "gap_reading_inserting": pulse.worst("reading", "inserting"),
+    }
+
+
+def live():
+    """Seconds from a change to its preview: the first one that is shown, and the last."""
+    panel = yield from ready("scream")
+    made = yield from document(size=(WIDTH, HEIGHT), photo=False)
+    yield from photograph(made)
+    yield from until(lambda: panel.stage.is_painted, 60)
+    fields, node = panel.sliders.fields, made.activeNode()
+    spot = QtCore.QByteArray(bytes((0, 0, 255, 255)) * 400 * 400)
+
+    def stroke():
+        node.setPixelData(spot, 200, 300, 400, 400)
+        made.refreshProjection()
+
+    changes = {style: lambda style=style: panel.palette.pick(style) for style in ("kiss", "udnie", "scream")}
+    changes |= {
+        "strength": lambda: fields["strength"].setValue(0.7),
+        "detail": lambda: fields["detail"].setValue(0.2),
+        "a stroke on the layer": stroke,
+        "a selection": lambda: select(made, 500, 500, 2000, 2000, 20),
+    }
+    figures = {}
+    for change in ("kiss", *changes):  # the first one warms up
+        seen = []
+        connection = panel.preview.shown.connect(lambda seen=seen: seen.append(time.monotonic()))
+        changes[change]()
+        began = time.monotonic()
+        yield from until(lambda seen=seen: seen, 30)
+        yield 1.0
+        panel.preview.shown.disconnect(connection)
+        figures[change] = [round(seen[0] - began, 3), round(seen[-1] - began, 3)]
+        if change == "kiss":
+            panel.palette.pick("great-wave")
+            yield 1.0
+    return figures
+
+
+SPEED = "TURNS" in os.environ
+ROUNDS = 5 if SPEED else 1
+SPACES = [("RGBA", "U8"), ("RGBA", "U16"), *([("CMYKA", "U8")] if SPEED else [])]
+CASES = {"live": live} | {f"{model} {depth}": large_case(model, depth) for model, depth in SPACES}
 
 
 def drive():

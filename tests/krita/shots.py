@@ -1,7 +1,6 @@
-"""Screenshots of the docker in each state, and how soon a preview follows a change."""
+"""Screenshots of the docker in each state."""
 
 import os
-import time
 from pathlib import Path
 
 from common import QtCore, QtWidgets, app, begin, docker, document, end, ready, report_of, until
@@ -63,27 +62,6 @@ def idle():
     shot("idle")
 
 
-def live():
-    """Seconds from a change to its preview."""
-    panel = yield from ready("scream")
-    yield from picture()
-    yield from until(lambda: panel.stage.is_painted, 60)
-    yield 3.0
-    first, last, seen = [], [], []
-    for style in ("kiss", "udnie", "great-wave", "scream", "starry-night"):
-        seen.clear()
-        began = time.monotonic()
-        connection = panel.preview.shown.connect(lambda: seen.append(time.monotonic()))
-        panel.palette.pick(style)
-        yield from until(lambda: seen, 30)
-        yield 2.0
-        panel.preview.shown.disconnect(connection)
-        first.append(seen[0] - began)
-        last.append(seen[-1] - began)
-    median = sorted(first)[2], sorted(last)[2]
-    return {"first_seconds": round(median[0], 3), "final_seconds": round(median[1], 3)}
-
-
 def painting():
     panel = yield from ready("scream")
     yield from picture()
@@ -109,4 +87,4 @@ def painting():
 
 
 def drive():
-    return (yield from report_of({case.__name__: case for case in (no_daemon, idle, live, painting)}))
+    return (yield from report_of({case.__name__: case for case in (no_daemon, idle, painting)}))

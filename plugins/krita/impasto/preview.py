@@ -11,8 +11,8 @@ from .client.picks import parse
 from .client.planes import Small, as_bytes
 from .layers import active, id_of
 from .masks import Mask, enclosed, reduced
-from .pictures import small_copy
-from .qt import QtCore
+from .pictures import rows, small_copy
+from .qt import Qt, QtCore, QtWidgets
 from .recipes import Recipe
 from .service import Poster, guarded, open_client
 from .stage import ACROSS, DOWN, Stage
@@ -46,48 +46,39 @@ class Preview(QtCore.QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY)
         self._timer.timeout.connect(self._send)
-        self._key: Any = None
+        self._seen: Any = None
         self._sent: Any = None
-        self._mask: bytes | None = None
+        self._reduced: dict[str, Any] = {}
         self._pace = 1.0  # seconds that a preview takes at stroke size 1: four times that at 0.5
         self.region: dict[str, Any] | None = None
 
     def look(self, anew: bool = False) -> None:
-        """Look whether the layer or selection has changed, and take a copy then; the selection's
-        opacity, for whose change its bounds speak, is also read when told to read `anew`."""
+        """Take a copy where the layer or selection seems to have changed, or where told to take it `anew`."""
         try:
             document, node = active()
         except Unsuitable:
-            if self._key is not None:
-                self._key = self._sent = None
+            if self._seen is not None:
+                self._seen = self._sent = None
                 self._stage.clear_picture()
             return
-        if not document.tryBarrierLock():  # Krita is at work on it
+        if not anew and QtWidgets.QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return  # a stroke, which shall flow
+        seen = _glimpse(document, node)
+        # What locks an image costs the next stroke time, so it is not done in vain.
+        if (seen == self._seen and not anew) or not document.tryBarrierLock():
             return
         try:
-            small = self._copy(document, node, anew)
+            small = small_copy(document, node, ACROSS, DOWN)
+            mask = _mask_of(document, small)
         finally:
             document.unlock()
-        if small == self._stage.small:
-            return
-        self._sent = None
-        self._stage.take(small)
-        self.later()
-
-    def _copy(self, document: Any, node: Any, anew: bool) -> Small:
-        selection = document.selection()
-        bounds = None
-        if selection is not None:
-            bounds = (selection.x(), selection.y(), selection.width(), selection.height())
-        key = (id_of(document), document.width(), document.height(), bounds)
-        small = small_copy(document, node, ACROSS, DOWN)
-        if anew or key != self._key:
-            self._key, self._mask = key, None
-            if selection is not None:
-                size = document.width(), document.height()
-                whole = bytes(selection.pixelData(0, 0, *size))
-                self._mask = reduced(whole, *size, small.width, small.height)
-        return small._replace(mask=self._mask)
+        self._seen = seen
+        self._reduced.clear()
+        small = small._replace(mask=mask)
+        if small != self._stage.small:
+            self._sent = None
+            self._stage.take(small)
+            self.later()
 
     def later(self) -> None:
         """Something has changed: paint soon."""
@@ -201,13 +192,36 @@ class Preview(QtCore.QObject):
         self.failed.emit(sentence)
 
     def _small_masks(self, keys: list[str]) -> dict[str, Any]:
+        """Masks as large as the small copy; they are read once after each look at the layer."""
         small = self._stage.small
         assert small is not None
         document, _node = active()
         size, across, down = (document.width(), document.height()), small.width, small.height
-        return {
-            key: enclosed(reduced(self._masks[key].read(), *size, across, down), across, down) for key in keys
-        }
+        for key in keys:
+            if key not in self._reduced:
+                mask = reduced(self._masks[key].read(), *size, across, down)
+                self._reduced[key] = enclosed(mask, across, down)
+        return {key: self._reduced[key] for key in keys}
+
+
+def _glimpse(document: Any, node: Any) -> Any:
+    """What changes when a layer or selection does; quick to have."""
+    selection = document.selection()
+    bounds = None
+    if selection is not None:
+        bounds = (selection.x(), selection.y(), selection.width(), selection.height())
+    area = node.bounds()
+    place = (area.x(), area.y(), area.width(), area.height())
+    content = 0 if area.isEmpty() else hash(rows(node.thumbnail(ACROSS, DOWN), 4))
+    return id_of(document), document.width(), document.height(), bounds, place, content
+
+
+def _mask_of(document: Any, small: Small) -> bytes | None:
+    """The selection over a small copy, or None where nothing is selected."""
+    selection, size = document.selection(), (document.width(), document.height())
+    if selection is None:
+        return None
+    return reduced(bytes(selection.pixelData(0, 0, *size)), *size, small.width, small.height)
 
 
 def _placed(mask: bytes, entry: dict[str, Any], width: int, height: int) -> bytes:
