@@ -12,6 +12,7 @@ import numpy as np
 from impasto.engines.options import Option
 from impasto.job import Look
 from impasto.styles.sources import StyleSource
+from impasto.values import Value
 
 
 class Progress(Protocol):
@@ -58,8 +59,11 @@ class Engine(Protocol):
     options: ClassVar[Mapping[str, Option]]
     device: str
 
-    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
+    def check(self, styles: tuple[StyleSource, ...], look: Look) -> dict[str, Value]:
         """Make sure that it can paint so, before it does.
+
+        Returns:
+            The value of each of its options.
 
         Raises:
             UsageError: a style that this engine cannot paint in.

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from impasto.engines import Check, Progress, pictures
-from impasto.engines.options import Option, settled
+from impasto.engines.options import Option
 from impasto.job import Look
 from impasto.models.store import require_all
 from impasto.styles.sources import StyleSource
@@ -20,7 +20,7 @@ STYLE_AREA = 512 * 512
 """Pixels of a style picture, the size that the decoder was trained with."""
 
 
-class AdainEngine:
+class AdainEngine(pictures.PictureEngine):
     """Gives the features of the picture the mean and deviation of the style's, a blend by weights."""
 
     name: ClassVar[str] = "adain"
@@ -34,17 +34,12 @@ class AdainEngine:
     }
 
     def __init__(self) -> None:
-        self.device = pictures.torch_device(self.name)
+        super().__init__()
         vgg_file, decoder_file = require_all(self.weights).values()
         from impasto.engines.vgg import Decoder, Vgg
 
         self.vgg = Vgg(vgg_file, self.device)
         self.decoder = Decoder(decoder_file, self.device)
-
-    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
-        """See `impasto.engines.Engine.check`: it needs pictures."""
-        settled(self.name, self.options, dict(look.options))
-        pictures.check_pictures(self.name, styles)
 
     def paint(
         self,
@@ -60,8 +55,7 @@ class AdainEngine:
 
         from impasto.engines.vgg import statistics
 
-        self.check(styles, look)
-        chosen = settled(self.name, self.options, dict(look.options))
+        chosen = self.check(styles, look)
         report = progress or (lambda fraction, what: None)
         height, width = picture.shape[:2]
         small = pictures.within(picture, LARGEST)

@@ -21,6 +21,7 @@ from impasto.raster.sampling import resized
 from impasto.runtime import Executor, executor
 from impasto.runtime.operations import Ops
 from impasto.styles.sources import StyleSource
+from impasto.values import Value
 
 MARGIN = 3 * MULTIPLE
 """Pixels painted beyond each border and cut off, because strokes run straight out of the picture there."""
@@ -72,9 +73,9 @@ class GalleryEngine:
 
         self._predicted: dict[bytes, np.ndarray] = {}
 
-    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
+    def check(self, styles: tuple[StyleSource, ...], look: Look) -> dict[str, Value]:
         """See `impasto.engines.Engine.check`: it can paint in every style."""
-        settled(self.name, self.options, dict(look.options))
+        return settled(self.name, self.options, dict(look.options))
 
     def mix(self, styles: tuple[StyleSource, ...], check: Check) -> np.ndarray:
         """The code of a blend: (L,) float32, the weighted mean of the styles' codes."""

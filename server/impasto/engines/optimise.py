@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from impasto.engines import WORK_PIXELS, Check, Progress, pictures
-from impasto.engines.options import Option, Value, settled
+from impasto.engines.options import Option, Value
 from impasto.job import Look
 from impasto.models.store import require
 from impasto.raster.sampling import resized
@@ -34,7 +34,7 @@ OPTIONS = {
 }
 
 
-class OptimiseEngine:
+class OptimiseEngine(pictures.PictureEngine):
     """Departs from the paper: normalised VGG, losses relative to their targets, Adam, averaged
     iterates, coarse to fine."""
 
@@ -55,18 +55,13 @@ class OptimiseEngine:
     large forms, where a step costs little."""
 
     def __init__(self) -> None:
-        self.device = pictures.torch_device(self.name)
+        super().__init__()
         path = require(self.weights[0])
         from impasto.engines.descent import prepare
         from impasto.engines.vgg import Vgg, quick_dtype
 
         self.vgg = Vgg(path, self.device, quick_dtype(self.device))
         prepare()
-
-    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
-        """See `impasto.engines.Engine.check`: it needs pictures."""
-        settled(self.name, self.options, dict(look.options))
-        pictures.check_pictures(self.name, styles)
 
     def paint(
         self,
@@ -81,8 +76,7 @@ class OptimiseEngine:
         from impasto.engines.descent import descend
         from impasto.engines.losses import Objective
 
-        self.check(styles, look)
-        chosen: dict[str, Any] = settled(self.name, self.options, dict(look.options))
+        chosen: dict[str, Any] = self.check(styles, look)
         report = progress or (lambda fraction, what, picture=None: None)
         height, width = picture.shape[:2]
         # A share of the given size, not a size, because what is given may be a part of a picture.

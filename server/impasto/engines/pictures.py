@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from impasto.engines.options import Option, settled
 from impasto.errors import ModelMissing, UsageError
+from impasto.job import Look
 from impasto.raster.sampling import resized
 from impasto.runtime import graphics_device
 from impasto.styles.sources import StyleSource
+from impasto.values import Value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,14 +32,24 @@ def torch_device(engine: str) -> str:
     return graphics_device() or "cpu"
 
 
-def check_pictures(engine: str, styles: tuple[StyleSource, ...]) -> None:
-    """Raise `UsageError` for a style of which there is no picture."""
-    for style in styles:
-        if style.picture is None:
-            raise UsageError(
-                f"The engine “{engine}” paints after pictures, and of “{style.ref}” there is none; "
-                "name a picture file as the style."
-            )
+class PictureEngine:
+    """What is the same in each engine that paints after pictures, with torch."""
+
+    name: ClassVar[str]
+    options: ClassVar[Mapping[str, Option]]
+
+    def __init__(self) -> None:
+        self.device = torch_device(self.name)
+
+    def check(self, styles: tuple[StyleSource, ...], look: Look) -> dict[str, Value]:
+        """See `impasto.engines.Engine.check`: it needs pictures."""
+        for style in styles:
+            if style.picture is None:
+                raise UsageError(
+                    f"The engine “{self.name}” paints after pictures, and of “{style.ref}” there is none; "
+                    "name a picture file as the style."
+                )
+        return settled(self.name, self.options, dict(look.options))
 
 
 def within(picture: np.ndarray, area: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from impasto.engines import Check, Progress, pictures
-from impasto.engines.options import Option, settled
+from impasto.engines.options import Option
 from impasto.job import Look
 from impasto.models.store import require_all
 from impasto.styles.sources import StyleSource
@@ -21,7 +21,7 @@ STYLE_AREA = 512 * 512
 LEVELS = (5, 4, 3, 2, 1)
 
 
-class WctEngine:
+class WctEngine(pictures.PictureEngine):
     """Gives the features of the picture, level after level, the mean and covariance of the style's.
 
     Departs from the paper: networks of a sixteenth of the size; eigenvalues have a floor.
@@ -40,17 +40,12 @@ class WctEngine:
     }
 
     def __init__(self) -> None:
-        self.device = pictures.torch_device(self.name)
+        super().__init__()
         files = require_all(self.weights)
         from impasto.engines.wct_network import Decoder, Encoder
 
         self.encoders = {n: Encoder(files[f"wct16x-encoder{n}"], n, self.device) for n in LEVELS}
         self.decoders = {n: Decoder(files[f"wct16x-decoder{n}"], n, self.device) for n in LEVELS}
-
-    def check(self, styles: tuple[StyleSource, ...], look: Look) -> None:
-        """See `impasto.engines.Engine.check`: it needs pictures."""
-        settled(self.name, self.options, dict(look.options))
-        pictures.check_pictures(self.name, styles)
 
     def paint(
         self,
@@ -67,8 +62,7 @@ class WctEngine:
         from impasto.engines.vgg import coverage
         from impasto.engines.wct_network import coloured, whitened
 
-        self.check(styles, look)
-        chosen = settled(self.name, self.options, dict(look.options))
+        chosen = self.check(styles, look)
         report = progress or (lambda fraction, what: None)
         height, width = picture.shape[:2]
         image = pictures.tensor(pictures.within(picture, LARGEST), self.device)
