@@ -31,7 +31,6 @@ from impasto.engines.vgg import LEVELS, Vgg, quick_dtype
 from impasto.job import Look
 from impasto.models.store import require
 from impasto.raster import load
-from impasto.raster.sampling import resized
 from impasto.styles.sources import StyleSource
 
 WEIGHTS = (
@@ -146,25 +145,20 @@ def main() -> None:
         told(f"ours, {method}", found, began)
     whole, curve = OptimiseEngine(), []
     source = StyleSource("style", "style", 1.0, None, both[1])
-    # As large as a whole picture, so that the engine's size is that of the others.
-    given = resized(both[0], *work_size(both[0])).clip(0, 1)
-    for content_weight in (WEIGHTS[1] / 3, WEIGHTS[1], 2 * WEIGHTS[1], 4 * WEIGHTS[1]):
-        chosen = (("size", options.loss_size), ("steps", options.steps), ("content_weight", content_weight))
+    # An engine takes what it gets for a whole picture at scale 1, and shrinks it to its own size.
+    largest = WORK_PIXELS**0.5
+    own = (("size", round(largest)), ("style_scale", options.loss_size / largest))
+    given = pictures.array(photo, *photo.shape[2:])
+    for content_weight in (WEIGHTS[1] / 2, WEIGHTS[1], 2 * WEIGHTS[1]):
+        chosen = (*own, ("steps", options.steps), ("content_weight", content_weight))
         began = time.perf_counter()
         painted = whole.paint(given, (source,), Look(options=chosen), lambda: None)
-        small = pictures.tensor(resized(painted, photo.shape[3], photo.shape[2]).clip(0, 1), "cpu")
-        curve.append(told(f"engine, content {content_weight:.2f}", small, began))
+        image = pictures.tensor(painted, "cpu")
+        curve.append(told(f"engine, content {content_weight:.2f}", image, began))
     contents, styles = zip(*sorted(curve), strict=True)
     if contents[0] <= wanted <= contents[-1]:
         there = float(np.interp(wanted, contents, styles))
         print(f"\nat a content distance of {wanted:.5f}: style {there:.5f}, plain {best:.5f}")
-
-
-def work_size(picture: np.ndarray) -> tuple[int, int]:
-    """Width and height at which the picture is painted at scale 1."""
-    height, width = picture.shape[:2]
-    factor = (WORK_PIXELS / (height * width)) ** 0.5
-    return round(width * factor), round(height * factor)
 
 
 def timed(slope: Callable[[Tensor], object], image: Tensor) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from impasto.cli import main
-from impasto.engines import Engine, engine, technique
+from impasto.engines import Engine, engine, pictures, technique
 from impasto.engines.adain import STYLE_AREA
 from impasto.errors import Cancelled, JobError, ModelMissing, UsageError
 from impasto.job import ENGINES, Job, Look, StyleRef
@@ -206,6 +206,22 @@ def test_a_blend_lies_between_its_styles(painter: Engine) -> None:
         for styles in ((replace(dark, weight=1.0),), (dark, light), (replace(light, weight=1.0),))
     ]
     assert means == sorted(means)
+
+
+def test_a_painting_in_the_colours_of_the_photograph_has_its_histogram_or_its_covariance() -> None:
+    painting, photo = picture(40, 50, 1) ** 2, picture(60, 70, 2) * np.array([0.2, 0.9, 0.5], np.float32)
+    mask = np.zeros((60, 70), np.float32)
+    mask[:, :35] = 1
+    inside = photo[:, :35].reshape(-1, 3)
+    histogram, covariance = (
+        pictures.coloured(painting, how, photo, mask).reshape(-1, 3) for how in ("histogram", "content")
+    )
+    for share in (0.05, 0.5, 0.95):
+        assert np.quantile(histogram, share, 0) == pytest.approx(np.quantile(inside, share, 0), abs=0.01)
+    assert (histogram.argsort(0) == painting.reshape(-1, 3).argsort(0)).mean() > 0.99
+    assert covariance.mean(0) == pytest.approx(inside.mean(0), abs=0.02)
+    assert np.cov(covariance.T) == pytest.approx(np.cov(inside.T), abs=0.01)
+    assert pictures.coloured(painting, "style", photo, mask) is painting
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class AdainEngine(pictures.PictureEngine):
     weights: ClassVar[tuple[str, ...]] = ("vgg19-normalised", "adain-decoder")
     options: ClassVar[Mapping[str, Option]] = {
         "alpha": Option(1.0, "how far the features go from the photograph's to the style's", 0.0, 1.0),
-        "colours": Option("style", "whose colours the painting takes", choices=("style", "content")),
+        "colours": pictures.COLOURS,
     }
 
     def __init__(self) -> None:
@@ -69,8 +69,7 @@ class AdainEngine(pictures.PictureEngine):
             for number, style in enumerate(styles, start=1):
                 assert style.picture is not None
                 painting = pictures.within(style.picture, STYLE_AREA)
-                if chosen["colours"] == "content":
-                    painting = pictures.recoloured(painting, picture, mask)
+                painting = pictures.coloured(painting, chosen["colours"], picture, mask)
                 image = pictures.tensor(painting, self.device)
                 mean, deviation = statistics(self.vgg(image, "relu4_1", check)["relu4_1"])
                 mixed += style.weight * (normal * deviation + mean)

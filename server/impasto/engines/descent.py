@@ -19,7 +19,9 @@ DIVERGED = 10.0
 AVERAGED = 0.9
 """Share of the average that stays at each step; averaging settles what the last steps shake."""
 
-RATES = {"adam": 0.015, "lbfgs": 1.0}
+RATES = {"adam": 0.03, "lbfgs": 1.0}
+"""Adam comes lower, in 75 steps and in 300, than at half of it, and than L-BFGS; at more, a corner here and
+there is caught in glaring colours."""
 
 
 def optimiser(method: str, point: Tensor, rate: float) -> torch.optim.Optimizer:

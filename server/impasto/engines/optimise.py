@@ -30,7 +30,7 @@ OPTIONS = {
     "content_weight": Option(0.3, "weight of the content's distance", 0.0, 1000.0),
     "smoothness": Option(10.0, "weight of the differences between neighbouring pixels", 0.0, 1000.0),
     "style_scale": Option(1.0, "size of the style pictures", 0.125, 8.0),
-    "colours": Option("style", "whose colours the painting takes", choices=("style", "content")),
+    "colours": pictures.COLOURS,
 }
 
 
@@ -45,11 +45,9 @@ class OptimiseEngine(pictures.PictureEngine):
     weights: ClassVar[tuple[str, ...]] = ("vgg19-normalised",)
     options: ClassVar[Mapping[str, Option]] = OPTIONS
     stages: ClassVar[tuple[tuple[float, float], ...]] = (
-        (HALVING**4, 0.35),
-        (HALVING**3, 0.20),
-        (HALVING**2, 0.20),
-        (HALVING, 0.15),
-        (1.0, 0.10),
+        (HALVING**2, 0.2),
+        (HALVING, 0.2),
+        (1.0, 0.6),
     )
     """Size, as a share of the last one's sides, and share of the steps there: coarse ones lay out the
     large forms, where a step costs little."""
@@ -82,9 +80,11 @@ class OptimiseEngine(pictures.PictureEngine):
         # A share of the given size, not a size, because what is given may be a part of a picture.
         share = min(1.0, chosen["size"] ** 2 / WORK_PIXELS)
         whole = pictures.within(picture, share * height * width).clip(0, 1)
-        paintings = [style.picture for style in styles if style.picture is not None]
-        if chosen["colours"] == "content":
-            paintings = [pictures.recoloured(painting, picture, mask) for painting in paintings]
+        paintings = [
+            pictures.coloured(style.picture, chosen["colours"], picture, mask)
+            for style in styles
+            if style.picture is not None
+        ]
         shares = [style.weight for style in styles]
         region = None if mask is None else pictures.tensor(mask[:, :, None], self.device)
         image = self.first(chosen["start"], picture, styles, look, check)

@@ -20,6 +20,12 @@ from impasto.values import Value
 if TYPE_CHECKING:
     from torch import Tensor
 
+COLOURS = Option(
+    "style",
+    "whose colours the painting takes: the style's, or the photograph's by covariance or by histogram",
+    choices=("style", "content", "histogram"),
+)
+
 
 def torch_device(engine: str) -> str:
     """Where torch computes.
@@ -61,6 +67,13 @@ def within(picture: np.ndarray, area: float) -> np.ndarray:
     return resized(picture, max(1, round(width * factor)), max(1, round(height * factor)))
 
 
+def coloured(painting: np.ndarray, colours: Value, photo: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """The painting in the colours that a choice of `COLOURS` names; arguments as of `recoloured`."""
+    if colours == "style":
+        return painting
+    return (recoloured if colours == "content" else matched)(painting, photo, mask)
+
+
 def recoloured(painting: np.ndarray, photo: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """The painting with the photograph's mean colour and covariance of colours (Gatys et al. 2016,
     "Preserving Color in Neural Artistic Style Transfer", the symmetric solution).
@@ -69,7 +82,7 @@ def recoloured(painting: np.ndarray, photo: np.ndarray, mask: np.ndarray | None)
         painting, photo: (h, w, 3) float32, sRGB in 0..1.
         mask: (H, W) of the photograph; only what lies in it counts.
     """
-    inside = photo.reshape(-1, 3) if mask is None or not mask.any() else photo[mask > 0]
+    inside = within_mask(photo, mask)
 
     def root(pixels: np.ndarray, power: float) -> np.ndarray:
         centred = (pixels - pixels.mean(0)).astype(np.float64)
@@ -80,6 +93,21 @@ def recoloured(painting: np.ndarray, photo: np.ndarray, mask: np.ndarray | None)
     turn = root(pixels, -0.5) @ root(inside, 0.5)
     moved = (pixels - pixels.mean(0)) @ turn + inside.mean(0)
     return moved.reshape(painting.shape).astype(np.float32).clip(0, 1)
+
+
+def matched(painting: np.ndarray, photo: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """The painting with the photograph's histogram in each channel; arguments as of `recoloured`."""
+    wanted = np.sort(within_mask(photo, mask), 0)
+    pixels = painting.reshape(-1, 3)
+    ranks = pixels.argsort(0, kind="stable").argsort(0)
+    shares, known = ((np.arange(count) + 0.5) / count for count in (len(pixels), len(wanted)))
+    result = [np.interp(shares, known, wanted[:, channel])[ranks[:, channel]] for channel in range(3)]
+    return np.stack(result, -1).reshape(painting.shape).astype(np.float32).clip(0, 1)
+
+
+def within_mask(photo: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Its pixels in the mask, all for an empty one: (n, 3)."""
+    return photo.reshape(-1, 3) if mask is None or not mask.any() else photo[mask > 0]
 
 
 def tensor(array: np.ndarray, device: str) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from impasto.engines.optimise import HALVING, OPTIONS, OptimiseEngine
+from impasto.engines.optimise import OPTIONS, OptimiseEngine
 from impasto.engines.options import Option
 
 
@@ -17,11 +17,8 @@ class RefineEngine(OptimiseEngine):
     title: ClassVar[str] = "Fine"
     speed: ClassVar[str] = "half a minute"
     options: ClassVar[Mapping[str, Option]] = OPTIONS | {
-        "steps": replace(OPTIONS["steps"], default=60),
+        "steps": replace(OPTIONS["steps"], default=75),
         "start": replace(OPTIONS["start"], default="gallery"),
     }
-    stages: ClassVar[tuple[tuple[float, float], ...]] = (
-        (HALVING**4, 0.5),
-        (HALVING**2, 0.3),
-        (1.0, 0.2),
-    )
+    stages: ClassVar[tuple[tuple[float, float], ...]] = ((1.0, 1.0),)
+    """The gallery has laid out the large forms."""

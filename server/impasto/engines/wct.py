@@ -36,7 +36,7 @@ class WctEngine(pictures.PictureEngine):
     )
     options: ClassVar[Mapping[str, Option]] = {
         "alpha": Option(0.6, "how far the features go from the photograph's to the style's", 0.0, 1.0),
-        "colours": Option("style", "whose colours the painting takes", choices=("style", "content")),
+        "colours": pictures.COLOURS,
     }
 
     def __init__(self) -> None:
@@ -71,8 +71,7 @@ class WctEngine(pictures.PictureEngine):
         for style in styles:
             assert style.picture is not None
             painting = pictures.within(style.picture, STYLE_AREA)
-            if chosen["colours"] == "content":
-                painting = pictures.recoloured(painting, picture, mask)
+            painting = pictures.coloured(painting, chosen["colours"], picture, mask)
             paintings.append((style.weight, pictures.tensor(painting, self.device)))
         alpha = float(chosen["alpha"])
         with torch.inference_mode():
