@@ -18,7 +18,8 @@ from torch import nn
 
 from impasto.engines.encoder import LEVELS
 from impasto.engines.painter import Shape
-from perception import Vgg, relative
+from impasto.engines.vgg import Vgg
+from perception import activations, relative
 from pictures import Photographs
 from torch_encoder import TorchEncoder
 
@@ -50,7 +51,7 @@ def main() -> None:
             group["lr"] = 2e-3 * min(1, (step + 1) / 30) * (1 - step / options.steps)
         batch = pictures.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
         with torch.no_grad():
-            wanted = list(vgg(batch, "relu4_1").values())
+            wanted = list(activations(vgg, batch, "relu4_1").values())
         seen = [F.relu(head(x)) for head, x in zip(heads, encoder.levels(batch), strict=True)]
         losses = torch.stack([relative(x, y).mean() for x, y in zip(seen, wanted, strict=True)])
         optimiser.zero_grad(set_to_none=True)

@@ -25,8 +25,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from impasto.engines.painter import MULTIPLE, Shape
+from impasto.engines.vgg import Vgg, quick_dtype
 from impasto.models import gallery
-from perception import Vgg, fast_dtype, gram, half, pyramid, relative
+from perception import gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
 from style_bank import StyleBank
 from torch_encoder import TorchEncoder
@@ -145,7 +146,7 @@ def main() -> None:
     options = arguments()
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = fast_dtype(device)
+    dtype = quick_dtype(device)
     styles = read_styles()
     vgg = Vgg(options.vgg, device, dtype)
     paintings = [options.data / "paintings" / style["painting"] for style in styles]

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from perception import Vgg, gram, pyramid
+from impasto.engines.vgg import Vgg
+from perception import gram, pyramid
 from pictures import shorter_side, to_tensor
 
 
