@@ -195,6 +195,7 @@ def deleted_meanwhile():
     image, layer = picture(offset=(5, 7))
     source = layers.read(image, layer)
     image.remove_layer(layer)
+    assert "layer has gone" in trouble(layers, lambda: layers.read(image, layer))
     results.place(image, layer, [piece(results, source)])
     assert list(painted(image).get_offsets())[1:] == [5, 7]
     image.delete()

@@ -22,9 +22,10 @@ LAST = "impasto-last"
 
 def stylize(procedure: Any, mode: Any, image: Any, layer: Any, config: Any) -> bool:
     """Paint a layer, or regions of it, into a group above it."""
-    source = layers.read(image, layer)
+    layers.check(image, layer)
     if mode == Gimp.RunMode.INTERACTIVE and not _ask(procedure, config, image, layer):
         return False
+    source = layers.read(image, layer)  # after the dialog, during which one may draw and select
     results.place(image, layer, paint(image, layer, source, config))
     Gimp.attach_parasite(Gimp.Parasite.new(LAST, 1, list(procedure.get_name().encode())))
     return True
@@ -68,9 +69,10 @@ def repaint(procedure: Any, mode: Any, image: Any, layer: Any, config: Any) -> b
             )
         )
     settings.put(config, old)
-    source = layers.read(image, origin, selection=False)
+    layers.check(image, origin, selection=False)
     if mode == Gimp.RunMode.INTERACTIVE and not _ask(procedure, config, image, origin):
         return False
+    source = layers.read(image, origin, selection=False)
     results.replace(image, layer, paint(image, origin, source, config))
     return True
 
@@ -130,12 +132,13 @@ def _told(
 
 def select(procedure: Any, mode: Any, image: Any, layer: Any, config: Any) -> bool:
     """Turn a thing into a selection or a channel."""
-    source = layers.read(image, layer, selection=False)
+    layers.check(image, layer, selection=False)
     if mode == Gimp.RunMode.INTERACTIVE:
         from ui.select import ask
 
         if not ask(procedure, config, image, layer):
             return False
+    source = layers.read(image, layer, selection=False)
     wanted = config.get_property("select")
     if not wanted:
         raise layers.Trouble(_("Nothing was chosen; click on the thing that you want to select."))

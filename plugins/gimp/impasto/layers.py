@@ -33,19 +33,38 @@ class Source(NamedTuple):
     selection: tuple[str, bytes] | None
 
 
+def check(image: Gimp.Image, layer: Gimp.Layer, selection: bool = True) -> None:
+    """See that a layer can be painted, in the selection unless told not to.
+
+    Raises:
+        Trouble: it cannot, with the reason.
+    """
+    if not image.is_valid() or not layer.is_valid():
+        raise Trouble(_("The layer has gone; choose another one and paint again."))
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        raise Trouble(
+            fill(_("“{name}” is an indexed image; change it with Image > Mode > RGB and paint again."), image)
+        )
+    _ok, some, left, top, right, bottom = Gimp.Selection.bounds(image)
+    if selection and some and box_of(layer).common(Box(left, top, right - left, bottom - top)) is None:
+        raise Trouble(fill(_("The selection does not touch the layer “{name}”; select a part of it."), layer))
+
+
+def box_of(layer: Gimp.Layer) -> Box:
+    """Where a layer lies in its image."""
+    _ok, x, y = layer.get_offsets()
+    return Box(x, y, layer.get_width(), layer.get_height())
+
+
 def read(image: Gimp.Image, layer: Gimp.Layer, selection: bool = True) -> Source:
     """Read what is visible of a layer, and the selection over it unless told not to.
 
     Raises:
         Trouble: it cannot be painted, with the reason.
     """
-    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-        raise Trouble(
-            fill(_("“{name}” is an indexed image; change it with Image > Mode > RGB and paint again."), image)
-        )
-    _ok, x, y = layer.get_offsets()
-    box = Box(x, y, layer.get_width(), layer.get_height())
-    selected = read_selection(image, layer, box) if selection else None
+    check(image, layer, selection)
+    box = box_of(layer)
+    selected = read_selection(image, box) if selection else None
     scratch = None
     if layer.get_mask() or (hasattr(layer, "get_filters") and layer.get_filters()):
         scratch, layer = flattened(image, layer)
@@ -87,13 +106,10 @@ def flattened(image: Gimp.Image, layer: Gimp.Layer) -> tuple[Gimp.Image, Gimp.La
     return scratch, copy
 
 
-def read_selection(image: Gimp.Image, layer: Gimp.Layer, box: Box) -> tuple[str, bytes] | None:
+def read_selection(image: Gimp.Image, box: Box) -> tuple[str, bytes] | None:
     """The selection in a layer's box: (format, bytes) with one value a pixel, or None for all."""
-    _ok, some, left, top, right, bottom = Gimp.Selection.bounds(image)
-    if not some:
+    if Gimp.Selection.is_empty(image):
         return None
-    if box.common(Box(left, top, right - left, bottom - top)) is None:
-        raise Trouble(fill(_("The selection does not touch the layer “{name}”; select a part of it."), layer))
     kind = "Y u8" if image.get_precision().value_nick.startswith("u8") else "Y float"
     rectangle = Gegl.Rectangle.new(*box)
     return kind, image.get_selection().get_buffer().get(rectangle, 1.0, kind, Gegl.AbyssPolicy.NONE)
