@@ -193,8 +193,19 @@ def test_the_command_with_a_wrong_and_with_the_right_token(machines: Simulated, 
     assert names(tmp_path) == ["a.png", "impasto/a-kiss.png"]
 
 
-def test_a_lost_head_costs_no_picture(tmp_path: Path) -> None:
-    """All of the cluster fails, and comes back; then it fails for good."""
+def test_without_ray_it_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['ray'] = None\n"
+        "from impasto.cli import main\n"
+        f"sys.exit(main(['watch', {str(tmp_path)!r}, '--once', '--style', 'kiss', '--backend', 'ray']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert "impasto[cluster]" in done.stderr
+
+
+def test_a_lost_head_costs_no_picture(machines: Simulated, tmp_path: Path) -> None:
+    """All of the cluster fails, and comes back; then it fails for good: this is the last that uses it."""
     (tmp_path / "impasto").mkdir()
     publications = Publications(tmp_path / "impasto")
     soon = {"RAY_gcs_rpc_server_reconnect_timeout_s": "3", "RAY_gcs_rpc_server_connect_timeout_s": "3"}
@@ -211,27 +222,26 @@ def test_a_lost_head_costs_no_picture(tmp_path: Path) -> None:
         command += ["--backend", "ray", "--cluster", machines.address, "--cores", "1", "--settle", "0.1"]
         return subprocess.Popen([*command, *words], env=os.environ | soon, stderr=subprocess.PIPE, text=True)
 
-    with cluster(machines=1) as machines:
-        drop(0, 12)
-        watcher = watching()
-        until(lambda: painted() >= 2, 120)
-        machines.fail()
-        assert watcher.stderr
-        told = [watcher.stderr.readline() for _ in range(2)]  # the first says what is watched
-        assert told[1].startswith("impasto: The ")
-        assert "Ray cluster" in told[1]
-        assert told[1].endswith("Painting goes on when that is over.\n")
-        machines.restart(1)
-        until(lambda: painted() == 12, 120)
-        watcher.send_signal(signal.SIGINT)
-        _, err = watcher.communicate(timeout=30)
-        assert watcher.returncode == 130
-        assert err == "impasto: stopped.\n"
-        drop(12, 24)
-        watcher = watching("--once")
-        until(lambda: painted() >= 14, 120)
-        machines.fail()
-        _, err = watcher.communicate(timeout=120)
+    drop(0, 12)
+    watcher = watching()
+    until(lambda: painted() >= 2, 120)
+    machines.fail()
+    assert watcher.stderr
+    told = [watcher.stderr.readline() for _ in range(2)]  # the first says what is watched
+    assert told[1].startswith("impasto: The ")
+    assert "Ray cluster" in told[1]
+    assert told[1].endswith("Painting goes on when that is over.\n")
+    machines.restart(1)
+    until(lambda: painted() == 12, 120)
+    watcher.send_signal(signal.SIGINT)
+    _, err = watcher.communicate(timeout=30)
+    assert watcher.returncode == 130
+    assert err == "impasto: stopped.\n"
+    drop(12, 24)
+    watcher = watching("--once")
+    until(lambda: painted() >= 14, 120)
+    machines.fail()
+    _, err = watcher.communicate(timeout=120)
     assert watcher.returncode == 5, err
     assert err.count("impasto: The ") == len(err.splitlines()) == 2
     assert "cannot be joined" in err
@@ -243,14 +253,3 @@ def test_a_lost_head_costs_no_picture(tmp_path: Path) -> None:
     assert journal.counts()["painted"] == len(counted)
     assert "failed" not in journal.counts()
     journal.close()
-
-
-def test_without_ray_it_says_what_to_install(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.modules['ray'] = None\n"
-        "from impasto.cli import main\n"
-        f"sys.exit(main(['watch', {str(tmp_path)!r}, '--once', '--style', 'kiss', '--backend', 'ray']))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 4
-    assert "impasto[cluster]" in done.stderr
