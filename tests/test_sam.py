@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from impasto.backends.delivery import deliver_segments
 from impasto.errors import Cancelled, JobError, ModelMissing, UsageError
 from impasto.models import store
 from impasto.raster import Raster, load
@@ -256,6 +257,17 @@ def test_everything_has_stable_numbers_from_large_to_small(otters: Raster) -> No
     assert np.array_equal(objects.everything(otters).labels, found.labels)
     with pytest.raises(JobError, match=f"no segment {count + 1}; this picture's go from 1 to {count}"):
         objects.segment(otters, count + 1)
+
+
+def test_a_map_of_the_segments_says_where_each_lies(otters: Raster) -> None:
+    parcel = deliver_segments(otters, lambda fraction, text: None)
+    labels = np.frombuffer(parcel.data, np.uint16).reshape(otters.height, otters.width)
+    listed = parcel.meta["segments"]
+    assert {0, *(segment["id"] for segment in listed)} == set(np.unique(labels))
+    for segment in listed:
+        rows, columns = np.nonzero(labels == segment["id"])
+        assert segment["area"] == len(rows)
+        assert segment["box"] == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
 def test_a_plain_picture_has_nothing_in_it(weights: Any) -> None:

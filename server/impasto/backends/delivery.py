@@ -102,12 +102,18 @@ def deliver_segments(source: Raster, progress: Progress) -> Parcel:
     progress(0.1, "selecting")
     labels = objects.everything(source, lambda: progress(0.1, "selecting")).labels
     labels = pixels(scaled(image(labels), source.width, source.height, "nearest"))[..., 0]
+    count = int(labels.max()) + 1
+    areas = np.bincount(labels.ravel(), minlength=count)
+    rows = np.zeros((count, source.height), bool)
+    rows[labels, np.arange(source.height)[:, None]] = True
+    columns = np.zeros((count, source.width), bool)
+    columns[labels, np.arange(source.width)] = True
     segments: list[dict[str, Any]] = []
-    for number in range(1, int(labels.max()) + 1):
-        rows, columns = np.nonzero(labels == number)
-        if len(rows):  # a small one may lie under others
-            box = [int(n) for n in (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)]
-            segments.append({"id": number, "area": len(rows), "box": box})
+    for number in range(1, count):
+        if areas[number]:  # a small one may lie under others
+            (top, bottom), (left, right) = (np.flatnonzero(x[number])[[0, -1]] for x in (rows, columns))
+            box = [int(left), int(top), int(right) + 1, int(bottom) + 1]
+            segments.append({"id": number, "area": int(areas[number]), "box": box})
     entry = {"region": 0} | _whole(source) | {"offset": 0, "size": labels.nbytes, "dtype": "uint16"}
     return Parcel(labels.tobytes(), {"kind": "pixels", "layers": [entry], "segments": segments})
 
