@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import time
 import tomllib
 from pathlib import Path
@@ -36,6 +37,12 @@ from torch_painter import TorchPainter
 GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+LATTICE_WINDOW = 128
+"""Side of what is searched for a lattice at once, in pixels."""
+
+FAINT = 2 / 255
+"""Contrast below which a texture is not seen."""
 
 LOGGED = 20
 """Steps whose losses make a line of log.csv: step, seconds, rate, content, style, total variation,
@@ -60,7 +67,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--style-weight", type=float, default=6.0)
     parser.add_argument("--content-weight", type=float, default=1.0)
     parser.add_argument("--tv-weight", type=float, default=5.0)
-    parser.add_argument("--lattice-weight", type=float, default=1.5)
+    parser.add_argument("--lattice-weight", type=float, default=2.5)
     parser.add_argument("--style-crop", type=int, default=448, help="side of the encoder's style pictures")
     parser.add_argument("--style-crops", type=int, default=9, help="crops of each painting for the encoder")
     parser.add_argument("--style-photos", type=int, default=80, help="small photographs that are styles")
@@ -96,19 +103,26 @@ def total_variation(image: Tensor) -> Tensor:
 
 
 def lattice(image: Tensor) -> Tensor:
-    """How far the texture repeats from one cell of the painter to the next, 0 to 4.
+    """How far the texture knows where the cells of the painter lie; 0 when it does not.
 
-    Each cell of 8 x 8 pixels comes from one position of the painter's coarse layers, so what it
-    makes of flat areas tends to a grid of stamps; texture that correlates with itself one cell
-    further on, in any of four directions, is a grid.
+    Each cell of 8 x 8 pixels comes from one position of the painter's coarse layers, so what it makes of
+    flat areas tends to stamps that all sit at the same place of their cells. For each of the 64 places,
+    the texture, its lights and its darks are averaged over the cells of a window; of a texture that knows
+    no cells these averages vary as much as those of so many independent pixels, of stamps far more. The
+    result is the mean of log(1 + that ratio) - log 2.
     """
     luma = image.mean(1, keepdim=True)
     texture = luma - F.avg_pool2d(luma, 9, 1, 4, count_include_pad=False)
-    energy = texture.square().mean((1, 2, 3)) + 1e-6
-    repeats = torch.zeros_like(energy)
-    for step in ((0, MULTIPLE), (MULTIPLE, 0), (MULTIPLE, MULTIPLE), (MULTIPLE, -MULTIPLE)):
-        repeats = repeats + F.relu((texture * texture.roll(step, (2, 3))).mean((1, 2, 3)) / energy)
-    return repeats.mean()
+    side = min(LATTICE_WINDOW, image.shape[-2] // MULTIPLE * MULTIPLE, image.shape[-1] // MULTIPLE * MULTIPLE)
+    windows = texture.unfold(2, side, side).unfold(3, side, side).reshape(-1, 1, side, side)
+    scale = (windows.square().mean((1, 2, 3), keepdim=True) + FAINT**2).sqrt()
+    windows = windows / scale
+    lights, darks = (F.relu(x).square().clamp(max=9) for x in (windows, -windows))
+    seen = torch.cat([windows, lights, darks], 1)
+    cells = side // MULTIPLE
+    places = seen.reshape(-1, 3, cells, MULTIPLE, cells, MULTIPLE).mean((2, 4))
+    expected = seen.var((2, 3)) / cells**2 + 1e-6
+    return torch.log1p(places.var((2, 3)) / expected).mean() - math.log(2)
 
 
 def with_noise(photo: Tensor) -> Tensor:
