@@ -41,6 +41,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 LATTICE_WINDOW = 128
 """Side of what is searched for a lattice at once, in pixels."""
 
+CHANCE = 2.0
+"""Ratio of variances up to which it may be chance."""
+
 FAINT = 2 / 255
 """Contrast below which a texture is not seen."""
 
@@ -103,13 +106,13 @@ def total_variation(image: Tensor) -> Tensor:
 
 
 def lattice(image: Tensor) -> Tensor:
-    """How far the texture knows where the cells of the painter lie; 0 when it does not.
+    """How far the texture knows where the cells of the painter lie, 0 when it does not.
 
     Each cell of 8 x 8 pixels comes from one position of the painter's coarse layers, so what it makes of
     flat areas tends to stamps that all sit at the same place of their cells. For each of the 64 places,
     the texture, its lights and its darks are averaged over the cells of a window; of a texture that knows
-    no cells these averages vary as much as those of so many independent pixels, of stamps far more. The
-    result is the mean of log(1 + that ratio) - log 2.
+    no cells these averages vary as much as those of so many independent pixels, of stamps far more: the
+    loss is the mean logarithm of that ratio, as far as it is over `CHANCE`.
     """
     luma = image.mean(1, keepdim=True)
     texture = luma - F.avg_pool2d(luma, 9, 1, 4, count_include_pad=False)
@@ -122,7 +125,7 @@ def lattice(image: Tensor) -> Tensor:
     cells = side // MULTIPLE
     places = seen.reshape(-1, 3, cells, MULTIPLE, cells, MULTIPLE).mean((2, 4))
     expected = seen.var((2, 3)) / cells**2 + 1e-6
-    return torch.log1p(places.var((2, 3)) / expected).mean() - math.log(2)
+    return F.relu(torch.log1p(places.var((2, 3)) / expected) - math.log1p(CHANCE)).mean()
 
 
 def with_noise(photo: Tensor) -> Tensor:
