@@ -114,6 +114,34 @@ def test_noise_stays_in_place_when_the_size_differs_by_a_pixel() -> None:
     assert (white_noise(300, 401, 6) != large).mean() > 0.99
 
 
+def lattice(painting: np.ndarray) -> float:
+    """How much more the places of a cell of 8 x 8 pixels differ, averaged over the cells, than chance lets
+    them: of the texture, of its lights and of its darks; about 1 when it knows no cells."""
+    luma = painting.mean(2)
+    around = np.pad(luma, 4, "edge").cumsum(0).cumsum(1)
+    around = np.pad(around, ((1, 0), (1, 0)))
+    texture = luma - (around[9:, 9:] - around[:-9, 9:] - around[9:, :-9] + around[:-9, :-9]) / 81
+    texture = texture / np.hypot(texture.std(), 2 / 255)
+    lights, darks = (np.clip(x, 0, 3) ** 2 for x in (texture, -texture))
+    height, width = (side // MULTIPLE for side in luma.shape)
+    ratios: list[float] = []
+    for seen in (texture, lights, darks):
+        cells = seen[: height * MULTIPLE, : width * MULTIPLE].reshape(height, MULTIPLE, width, MULTIPLE)
+        ratios.append(cells.mean((0, 2)).var() / seen.var() * height * width)
+    return float(np.mean(ratios))
+
+
+def test_flat_areas_are_not_stamped(engine: GalleryEngine) -> None:
+    """A lattice of 8 pixels is what a painter that works at an eighth of the size falls into."""
+    chance = np.random.default_rng(0)
+    assert lattice(chance.random((320, 320, 3))) < 1.5
+    assert lattice(chance.random((320, 320, 3)) + np.tile(chance.random((8, 8, 1)), (40, 40, 1))) > 100
+    sky = photo(320, 320) * 0.1 + 0.5
+    found = {style.name: lattice(painted_by(engine, sky, StyleRef(style.name))) for style in gallery.styles()}
+    assert max(found.values()) < 25, found
+    assert np.mean(list(found.values())) < 6, found
+
+
 def test_same_job_same_bytes(engine: GalleryEngine) -> None:
     first, second = (painted_by(engine, photo(), StyleRef("scream")) for _ in range(2))
     assert (first == second).all()
