@@ -21,7 +21,11 @@ PACKAGES = ["krita", "python3-pyqt5", "python3-pyqt5.sip", "xvfb", "openbox", "f
 
 
 class Crashed(AssertionError):
-    """Krita itself has crashed, as it does now and then when a document closes just after it was opened."""
+    """Krita has crashed, as it did now and then when a document closed just after it was opened.
+
+    160 documents that were given a layer and closed within 0.3 s, without our plug-in, did not bring it
+    about: whether ours has a part in it is not known.
+    """
 
 
 class Krita:

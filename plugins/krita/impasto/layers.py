@@ -165,6 +165,8 @@ def add(source: Source, pieces: list[Piece], name: str) -> Work:
         document.rootNode().addChildNode(new, None)
     else:
         parent.addChildNode(new, below)
+    if len(layers) > 1:  # what came into the group before the group came into the picture is not shown
+        document.refreshProjection()
     # Krita activates what is added, but only when it comes to that among its events.
     end = time.monotonic() + PATIENCE
     while before is not None and time.monotonic() < end:

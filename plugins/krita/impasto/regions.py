@@ -43,7 +43,7 @@ class RegionsPanel(QtWidgets.QWidget):
         self.list.setMinimumHeight(90)
         self.list.currentRowChanged.connect(self._selected)
         add = QtWidgets.QToolButton()
-        add.setText(_("Add region"))
+        add.setText(_("Add region") + "   ")  # some styles draw the menu's arrow over the text's end
         self._menu = QtWidgets.QMenu(self)
         self._menu.aboutToShow.connect(self.offer)
         add.setMenu(self._menu)
