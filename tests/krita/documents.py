@@ -52,7 +52,9 @@ def painted_case(model, depth, selected, profile="sRGB-elle-V2-srgbtrc.icc"):
             made.colorProfile(),
         )
         assert made.activeNode().uniqueId() == active.uniqueId(), made.activeNode().name()
+        shown = bytes(made.pixelData(0, 0, WIDTH, HEIGHT))
         after = projection(made)
+        assert shown == after, "the canvas shows something else"
         step = PIXEL[depth] * CHANNELS[model]
         if selection is not None:
             (mask,) = new.childNodes()

@@ -51,6 +51,8 @@ def masks_of_krita():
     tree, before = names(made.rootNode()), projection(made)
     said = yield from paint(panel)
     assert said == "Painted.", said
+    shown = bytes(made.pixelData(0, 0, WIDTH, HEIGHT))
+    assert shown == projection(made), "the canvas shows something else"
     group = above(made, "photo")
     assert group.type() == "grouplayer" and group.name().startswith("Impasto"), group.type()
     children = group.childNodes()
