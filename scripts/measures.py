@@ -28,6 +28,7 @@ def fast(vgg: Vgg) -> Vgg:
     layers = {name: tuple(part.bfloat16() for part in layer) for name, layer in vgg.layers.items()}
     narrow = copy.copy(vgg)
     narrow.dtype = torch.bfloat16
+    narrow.turned = {}
     narrow.layers = {name: (weight, bias) for name, (weight, bias) in layers.items()}
     return narrow
 

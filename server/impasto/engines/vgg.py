@@ -127,7 +127,7 @@ class Vgg:
         self.layers = load(path, device, dtype)
         self.dtype = dtype
         self.colour = load(path, device)["0"]
-        self._transposed: dict[str, Tensor] = {}
+        self.turned: dict[str, Tensor] = {}
 
     def __call__(self, image: Tensor, last: str, check: Check) -> dict[str, Tensor]:
         """The activations relu1_1, relu2_1, ... up to and with `last`."""
@@ -139,10 +139,10 @@ class Vgg:
 
     def transposed(self, name: str) -> Tensor:
         """The weights of a layer's gradient."""
-        if name not in self._transposed:
+        if name not in self.turned:
             turned = self.layers[name][0].flip(2, 3).transpose(0, 1)
-            self._transposed[name] = turned.contiguous(memory_format=torch.channels_last)
-        return self._transposed[name]
+            self.turned[name] = turned.contiguous(memory_format=torch.channels_last)
+        return self.turned[name]
 
 
 class Decoder:
