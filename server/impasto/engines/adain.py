@@ -26,7 +26,7 @@ class AdainEngine(pictures.PictureEngine):
     name: ClassVar[str] = "adain"
     title: ClassVar[str] = "AdaIN"
     paper: ClassVar[str] = "Huang & Belongie 2017, arXiv 1703.06868"
-    speed: ClassVar[str] = "ten seconds"
+    speed: ClassVar[str] = "four seconds"
     weights: ClassVar[tuple[str, ...]] = ("vgg19-normalised", "adain-decoder")
     options: ClassVar[Mapping[str, Option]] = {
         "alpha": Option(1.0, "how far the features go from the photograph's to the style's", 0.0, 1.0),

@@ -41,7 +41,7 @@ class OptimiseEngine(pictures.PictureEngine):
     name: ClassVar[str] = "optimise"
     title: ClassVar[str] = "Master"
     paper: ClassVar[str] = "Gatys, Ecker & Bethge 2015, arXiv 1508.06576"
-    speed: ClassVar[str] = "minutes"
+    speed: ClassVar[str] = "two minutes"
     weights: ClassVar[tuple[str, ...]] = ("vgg19-normalised",)
     options: ClassVar[Mapping[str, Option]] = OPTIONS
     stages: ClassVar[tuple[tuple[float, float], ...]] = (

@@ -15,7 +15,7 @@ class RefineEngine(OptimiseEngine):
 
     name: ClassVar[str] = "refine"
     title: ClassVar[str] = "Fine"
-    speed: ClassVar[str] = "half a minute"
+    speed: ClassVar[str] = "three quarters of a minute"
     options: ClassVar[Mapping[str, Option]] = OPTIONS | {
         "steps": replace(OPTIONS["steps"], default=75),
         "start": replace(OPTIONS["start"], default="gallery"),

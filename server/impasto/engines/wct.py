@@ -30,7 +30,7 @@ class WctEngine(pictures.PictureEngine):
     name: ClassVar[str] = "wct"
     title: ClassVar[str] = "WCT"
     paper: ClassVar[str] = "Li et al. 2017, arXiv 1705.08086; networks: Wang et al. 2020, 2003.08436"
-    speed: ClassVar[str] = "ten seconds"
+    speed: ClassVar[str] = "three seconds"
     weights: ClassVar[tuple[str, ...]] = tuple(
         f"wct16x-{kind}{level}" for level in reversed(LEVELS) for kind in ("encoder", "decoder")
     )
