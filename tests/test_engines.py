@@ -194,8 +194,9 @@ def test_only_what_is_in_the_mask_has_a_say(painter: Engine) -> None:
     given = look(painter, *WHOLE.get(painter.name, ()))
     wanted = painter.paint(photo, STYLE, given, nothing, mask)[:, :60]
     masked, whole = (painter.paint(changed, STYLE, given, nothing, each)[:, :60] for each in (mask, None))
-    assert np.abs(masked - wanted).max() < 0.02
-    assert np.abs(whole - wanted).max() > np.abs(masked - wanted).max()
+    # Not the greatest: where a gradient is next to nothing, rounding may turn a pixel's step around.
+    assert np.abs(masked - wanted).mean() < 0.001
+    assert np.abs(whole - wanted).mean() > 5 * np.abs(masked - wanted).mean()
 
 
 def test_a_blend_lies_between_its_styles(painter: Engine) -> None:

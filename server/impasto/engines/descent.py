@@ -88,7 +88,7 @@ def descend(
             search.param_groups[0]["lr"] = rate * (1 - 0.9 * step / steps)
         search.step(lambda loss=loss: loss)  # pyright: ignore[reportArgumentType]
         point.clamp_(0, 1)
-        average = AVERAGED * average + (1 - AVERAGED) * point
+        average.mul_(AVERAGED).add_(point, alpha=1 - AVERAGED)
         share = AVERAGED * share + (1 - AVERAGED)
         stepped(step, point)
-    return average / share if share else point
+    return average.div_(share) if share else point

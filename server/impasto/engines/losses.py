@@ -33,8 +33,9 @@ GRID = STRIDES[STYLE_LAYERS[-1]]
 HALO = 96
 """Pixels; the features of relu5_1 see 85 beyond their own."""
 
-TILE = 512
-"""Side in pixels of what is looked at in one piece; with its halo it needs about 1 GB."""
+TILE = 384
+"""Side in pixels of what is looked at in one piece; with its halo that is more than what `optimise` paints
+by default, which so stays whole."""
 
 SAMPLES = 8192
 """Features of a layer that are compared by the sliced Wasserstein distance in a step."""

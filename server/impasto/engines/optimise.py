@@ -93,7 +93,7 @@ class OptimiseEngine(pictures.PictureEngine):
         spent /= spent[-1]
         for number, ((size, steps), (start, stop)) in enumerate(zip(stages, pairwise(spent), strict=True)):
             area = size**2 * whole.shape[0] * whole.shape[1]
-            photo = pictures.within(whole, area).clip(0, 1)
+            photo = whole if size == 1 else pictures.within(whole, area).clip(0, 1)
             style_area = size**2 * share * WORK_PIXELS * chosen["style_scale"] ** 2
             objective = Objective(
                 self.vgg,
