@@ -98,10 +98,16 @@ class Simulated:
         return machine
 
     def fail(self) -> None:
-        """Lose all of it at once."""
+        """Lose all of it at once, workers too: as long as one is left, Ray takes its head for running."""
         for machine in (self.head, *self.machines):
             machine.kill()
         self.machines.clear()
+        port = self.address.rpartition(":")[2].encode()
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (path / "cmdline").read_bytes().split(b"\0")
+                if any(w.startswith(b"--gcs-address=") and w.endswith(b":" + port) for w in words):
+                    os.kill(int(path.name), signal.SIGKILL)
 
     def restart(self, machines: int) -> None:
         """Another cluster at the same address, as somebody starts it after a failure."""
