@@ -203,6 +203,7 @@ def test_the_methods_are_these_and_no_more() -> None:
         "pull",
         "push",
         "release",
+        "sketch",
         "start",
         "status",
         "stop",
