@@ -66,11 +66,8 @@ class AdainEngine(pictures.PictureEngine):
             mean, deviation = statistics(content, region)
             normal = (content - mean) / deviation
             mixed = torch.zeros_like(content)
-            for number, style in enumerate(styles, start=1):
-                assert style.picture is not None
-                painting = pictures.within(style.picture, STYLE_AREA)
-                painting = pictures.coloured(painting, chosen["colours"], picture, mask)
-                image = pictures.tensor(painting, self.device)
+            images = self.paintings(styles, STYLE_AREA, chosen["colours"], picture, mask)
+            for number, (style, image) in enumerate(zip(styles, images, strict=True), start=1):
                 mean, deviation = statistics(self.vgg(image, "relu4_1", check)["relu4_1"])
                 mixed += style.weight * (normal * deviation + mean)
                 report(0.3 + 0.3 * number / len(styles), "painting")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -56,6 +56,20 @@ class PictureEngine:
                     "name a picture file as the style."
                 )
         return settled(self.name, self.options, dict(look.options))
+
+    def paintings(
+        self,
+        styles: tuple[StyleSource, ...],
+        area: float,
+        colours: Value,
+        photo: np.ndarray,
+        mask: np.ndarray | None,
+    ) -> Iterator[Tensor]:
+        """The picture of each style, of at most `area` pixels, in the colours of a choice of `COLOURS`:
+        (1, 3, h, w). `photo` and `mask` are as of `recoloured`."""
+        for style in styles:
+            assert style.picture is not None  # `check` has seen to it
+            yield tensor(coloured(within(style.picture, area), colours, photo, mask), self.device)
 
 
 def within(picture: np.ndarray, area: float) -> np.ndarray:

@@ -67,19 +67,18 @@ class WctEngine(pictures.PictureEngine):
         height, width = picture.shape[:2]
         image = pictures.tensor(pictures.within(picture, LARGEST), self.device)
         region = None if mask is None else pictures.tensor(mask[:, :, None], self.device)
-        paintings = []
-        for style in styles:
-            assert style.picture is not None
-            painting = pictures.within(style.picture, STYLE_AREA)
-            painting = pictures.coloured(painting, chosen["colours"], picture, mask)
-            paintings.append((style.weight, pictures.tensor(painting, self.device)))
+        images = list(self.paintings(styles, STYLE_AREA, chosen["colours"], picture, mask))
+        weights = [style.weight for style in styles]
         alpha = float(chosen["alpha"])
         with torch.inference_mode():
             for done, level in enumerate(LEVELS, start=1):
                 encode = self.encoders[level]
                 content = encode(image, check)
                 white = whitened(content, coverage(region, content))
-                mixed = sum(weight * coloured(white, encode(x, check)) for weight, x in paintings)
+                mixed = sum(
+                    weight * coloured(white, encode(x, check))
+                    for weight, x in zip(weights, images, strict=True)
+                )
                 assert isinstance(mixed, torch.Tensor)
                 mixed = mixed.reshape(content.shape).to(content.dtype)
                 painted = self.decoders[level](alpha * mixed + (1 - alpha) * content, check)
