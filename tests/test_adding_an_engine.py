@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from impasto import engines, job
+from impasto import engines
 from impasto.cli import main
 from impasto.daemon.catalogue import catalogue
+from impasto.engines import readiness
+from impasto.job import look
 from impasto.raster import load
 
 ROOT = Path(__file__).parents[1]
@@ -26,8 +28,8 @@ def posterise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert code
     (tmp_path / "posterise.py").write_text(code[1], encoding="utf-8")
     monkeypatch.setattr(engines, "__path__", [*engines.__path__, str(tmp_path)])
-    names = (*job.ENGINES, "posterise")
-    for module in (job, __import__("impasto.engines.readiness", fromlist=["ENGINES"])):
+    names = (*look.ENGINES, "posterise")
+    for module in (look, readiness):
         monkeypatch.setattr(module, "ENGINES", names)
     engines.engine.cache_clear()
 
