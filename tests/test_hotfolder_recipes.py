@@ -282,6 +282,19 @@ def test_a_style_in_the_folder_is_no_picture_to_paint(folder: Path) -> None:
     assert summary(folder, None)["waiting"] == 0
 
 
+def test_a_style_of_the_command_line_is_no_picture_that_waits(folder: Path) -> None:
+    drop(folder / "mine.png", 1)
+    drop(folder / "a.png", 2)
+    once(folder, options={"look": {"style": str(folder / "mine.png")}})
+    assert names(folder / "impasto") == ["a-mine.png"]
+    assert summary(folder, None)["waiting"] == 0
+    drop(folder / "b.png", 3)
+    assert summary(folder, None)["waiting"] == 1
+    once(folder, options={"look": {"style": "scream"}})
+    assert names(folder / "impasto") == ["a-mine.png", "b-scream.png", "mine-scream.png"]
+    assert summary(folder, None)["waiting"] == 0
+
+
 def test_a_style_that_goes_stops_the_folder_until_it_is_back(folder: Path, tmp_path: Path) -> None:
     style, away = tmp_path / "mine.png", tmp_path / "away.png"
     drop(style, 1)

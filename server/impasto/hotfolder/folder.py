@@ -107,6 +107,7 @@ class Folder:
         self._waiting: dict[str, Waiting] = {}
         self._pending: set[str] = set()
         self._odd: set[Path] = set()
+        self._named: set[Path] | None = None
         self._only: set[str] | None = None
         self._repaint = settings.repaint
         self._told = ""
@@ -164,6 +165,7 @@ class Folder:
             publication.sweep(self.place, self.journal.tag)
             draft, _ = publication.make_draft(self.place, self.place, self.journal.tag, b"is it writable?")
             draft.unlink()
+        self._named = None  # to this journal, which may be a new one
         self.journal.add_place(self.place)
         if self.settings.move:
             for name in ("processed", "failed"):
@@ -243,6 +245,9 @@ class Folder:
             Trouble: the folder or the journal cannot be read.
         """
         self.job = self.recipe.job()
+        if self._named != self.recipe.files:
+            self.journal.name(self.recipe.files)
+            self._named = set(self.recipe.files)
         recipe = self.job.to_json()
         orders: list[Order] = []
         found: set[str] = set()

@@ -5,6 +5,7 @@ Each method commits to the disk before it returns. Paths are bytes: names need n
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sqlite3
@@ -223,6 +224,15 @@ class Journal:
 
     def add_place(self, folder: Path) -> None:
         self._do("INSERT OR IGNORE INTO place VALUES (?)", self._kept(folder))
+
+    def named(self) -> set[Path]:
+        """The pictures and styles that were last painted after: they are none to paint."""
+        kept = self._one("SELECT value FROM fact WHERE name = 'named'")
+        return {self._root / path for path in json.loads(kept[0])} if kept else set()
+
+    def name(self, files: set[Path]) -> None:
+        kept = json.dumps(sorted(os.fsdecode(self._kept(path)) for path in files))
+        self._do("INSERT OR REPLACE INTO fact VALUES ('named', ?)", kept)
 
     def _kept(self, path: Path) -> bytes:
         return os.fsencode(path.relative_to(self._root) if path.is_relative_to(self._root) else path)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
 from impasto.backends.lock import Lock
-from impasto.errors import JobError, UnwritablePicture, UsageError
+from impasto.errors import UnwritablePicture, UsageError
 from impasto.hotfolder.events import Trouble, shown
 from impasto.hotfolder.journal import Journal
-from impasto.hotfolder.recipe import Recipe
-from impasto.hotfolder.settings import OUTPUT, RECIPE, state_folder
+from impasto.hotfolder.settings import OUTPUT, state_folder
 from impasto.hotfolder.tree import walk
 
 RECENT = 600.0
@@ -53,11 +51,8 @@ def summary(root: Path, state: Path | None) -> dict[str, Any]:
 
 def told(journal: Journal, root: Path) -> dict[str, Any]:
     counts = journal.counts()
-    recipe = Recipe(root / RECIPE, False, {}, 0.0)
-    with contextlib.suppress(JobError):  # the watcher tells of it
-        recipe.job()
     waiting = 0
-    for source, state in walk(root, {root / OUTPUT} | journal.places() | recipe.files):
+    for source, state in walk(root, {root / OUTPUT} | journal.places() | journal.named()):
         row = journal.row(source)
         waiting += row is None or row.key != state.key or row.state == "ready"
     number, span, mean = journal.recent(RECENT)
