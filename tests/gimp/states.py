@@ -268,6 +268,20 @@ def nothing_to_paint_again():
     image.delete()
 
 
+def too_large():
+    """Refused at once: nothing of it is read."""
+    image = Gimp.Image.new(16400, 16400, Gimp.ImageBaseType.RGB)
+    kind, mode = Gimp.ImageType.RGBA_IMAGE, Gimp.LayerMode.NORMAL
+    layer = Gimp.Layer.new(image, "p", 16400, 16400, kind, 100, mode)
+    image.insert_layer(layer, None, 0)
+    began = time.monotonic()
+    status, text = call(image, layer, style="scream")
+    assert time.monotonic() - began < 20, "it was read"
+    assert status == "execution-error", status
+    assert text == "“p” has 269 million pixels, and Impasto paints at most 268; scale it down.", text
+    image.delete()
+
+
 def paint_and_export():
     image, layer = picture()
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 20, 10, 40, 40)
@@ -340,6 +354,7 @@ STATES = (
     broken_style_file,
     repainted_without_origin,
     nothing_to_paint_again,
+    too_large,
     paint_and_export,
     cancelled,
 )

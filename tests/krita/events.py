@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from common import activate, begin, close, document, end, names, paint, ready, select, until
+from common import activate, begin, close, document, end, layer, names, paint, ready, select, until
 
 
 def mask_is_active():
@@ -48,6 +48,17 @@ def no_style():
     panel.settings.look["style"] = []
     said = yield from paint(panel)
     assert said == "No style is picked; click one in the gallery.", said
+
+
+def too_large():
+    """Refused before it is read."""
+    panel = yield from ready()
+    made = yield from document(size=(16400, 16400), photo=False)
+    yield from layer(made, "photo", 96, 72)
+    began = time.monotonic()
+    said = yield from paint(panel)
+    assert said == "“case” has 269 million pixels, and Impasto paints at most 268; scale it down.", said
+    assert time.monotonic() - began < 20
 
 
 def style_file_gone():
@@ -146,7 +157,7 @@ def daemon_killed_meanwhile():
 
 
 CASES = [
-    mask_is_active, an_empty_layer, selection_outside, no_document, no_style, style_file_gone, cancelled,
-    closed_meanwhile, converted_meanwhile, switched_and_deleted_meanwhile, several_in_the_queue,
+    mask_is_active, an_empty_layer, selection_outside, no_document, no_style, too_large, style_file_gone,
+    cancelled, closed_meanwhile, converted_meanwhile, switched_and_deleted_meanwhile, several_in_the_queue,
     daemon_killed_meanwhile,
 ]  # fmt: skip

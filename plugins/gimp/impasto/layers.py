@@ -9,6 +9,7 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 gi.require_version("Babl", "0.1")
+from client.planes import MAX_PIXELS  # noqa: E402
 from gi.repository import Babl, Gegl, Gimp  # noqa: E402
 from pixels import Box, Layout, layout  # noqa: E402
 from texts import _, fill  # noqa: E402
@@ -45,8 +46,13 @@ def check(image: Gimp.Image, layer: Gimp.Layer, selection: bool = True) -> None:
         raise Trouble(
             fill(_("“{name}” is an indexed image; change it with Image > Mode > RGB and paint again."), image)
         )
+    box = box_of(layer)
+    if box.width * box.height > MAX_PIXELS:
+        sentence = _("“{name}” has {own} million pixels, and Impasto paints at most {most}; scale it down.")
+        own, most = (round(pixels / 1e6) for pixels in (box.width * box.height, MAX_PIXELS))
+        raise Trouble(sentence.format(name=layer.get_name(), own=own, most=most))
     _ok, some, left, top, right, bottom = Gimp.Selection.bounds(image)
-    if selection and some and box_of(layer).common(Box(left, top, right - left, bottom - top)) is None:
+    if selection and some and box.common(Box(left, top, right - left, bottom - top)) is None:
         raise Trouble(fill(_("The selection does not touch the layer “{name}”; select a part of it."), layer))
 
 

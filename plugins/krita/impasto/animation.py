@@ -10,7 +10,7 @@ from typing import Any
 
 from . import steps
 from .jobs import Jobs, Task
-from .layers import active, find_document, id_of
+from .layers import active, check_size, find_document, id_of
 from .pixels import Space
 from .qt import Krita, QtCore
 from .recipes import Recipe
@@ -37,7 +37,7 @@ class Frames:
     ) -> None:
         """
         Raises:
-            Unsuitable: the active layer is not animated, or the recipe has regions.
+            Unsuitable: the active layer is not animated or too large, or the recipe has regions.
         """
         document, node = active()
         self._times = keys(document, node)
@@ -47,6 +47,7 @@ class Frames:
                     name=node.name()
                 )
             )
+        check_size(document)
         if recipe.masks:
             raise Unsuitable(
                 _("Masks do not move with the frames; remove the regions that are masks of Krita's.")

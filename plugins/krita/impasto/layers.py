@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .client.planes import MAX_PIXELS
 from .pixels import Box, Space
 from .qt import Krita, QtCore, krita
 from .spaces import converted, space_of, wire_of
@@ -91,6 +92,19 @@ def active() -> tuple[Any, Any]:
     return document, node
 
 
+def check_size(document: Any) -> None:
+    """See that a layer as large as its document can be painted.
+
+    Raises:
+        Unsuitable: it has too many pixels.
+    """
+    pixels = document.width() * document.height()
+    if pixels > MAX_PIXELS:
+        sentence = _("“{name}” has {own} million pixels, and Impasto paints at most {most}; scale it down.")
+        own, most = round(pixels / 1e6), round(MAX_PIXELS / 1e6)
+        raise Unsuitable(sentence.format(name=document.name() or _("Unnamed"), own=own, most=most))
+
+
 def selection_of(document: Any) -> Any:
     """A copy of the selection, or None where nothing is selected.
 
@@ -115,6 +129,7 @@ def read() -> Work:
     document, node = active()
     if node.bounds().isEmpty():
         raise Unsuitable(_("“{name}” is empty; click a layer with something on it.").format(name=node.name()))
+    check_size(document)
     selection = selection_of(document)
     width, height, space = document.width(), document.height(), space_of(node)
     bare = node.type() == "paintlayer" and not node.childNodes()

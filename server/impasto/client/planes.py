@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+MAX_PIXELS = 1 << 28
+"""Of the largest picture that the daemon takes, 268 million: 16384 x 16384."""
+
 
 class Small(NamedTuple):
     """A small copy of a layer: 8 bits, perceptual, sRGB, `channels` as the daemon counts them.

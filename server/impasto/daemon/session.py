@@ -9,15 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from impasto.backends.segments import Segments, put
+from impasto.client.planes import MAX_PIXELS
 from impasto.client.wire import PIECE, Method
 from impasto.daemon.queue import PRIORITIES, Queue, Task
 from impasto.errors import DaemonError, ImpastoError, JobError, UnreadablePicture, UsageError
 from impasto.job import Job
 
 log = logging.getLogger(__name__)
-
-MAX_PIXELS = 1 << 28
-"""Pixels of the largest picture, 268 million: 16384 x 16384."""
 
 MAX_BYTES = 16 * MAX_PIXELS
 """Bytes of the largest picture: four channels of 32 bits."""
