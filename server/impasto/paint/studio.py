@@ -177,11 +177,17 @@ class Studio:
             self.progress(reached, what)
             if picture is None or self.sketch is None or time.monotonic() < self.sketched + SKETCHED:
                 return
-            part = own_part(resized(picture, photo.shape[1], photo.shape[0]))
-            whole = easel.photo.copy()
-            area = whole[top:bottom, left:right]
-            area += (part - area) * (1 if region is None else own_part(region)[..., None])
-            self.sketch(within(whole, SKETCH_AREA).clip(0, 1))
+            if region is None:  # all is painted, and nothing of the photograph shows
+                factor = min(1.0, math.sqrt(SKETCH_AREA / (easel.width * easel.height)))
+                size = max(1, round(easel.width * factor)), max(1, round(easel.height * factor))
+                drawn = resized(picture, *size)
+            else:
+                part = own_part(resized(picture, photo.shape[1], photo.shape[0]))
+                drawn = easel.photo.copy()
+                area = drawn[top:bottom, left:right]
+                area += (part - area) * own_part(region)[..., None]
+                drawn = within(drawn, SKETCH_AREA)
+            self.sketch(drawn.clip(0, 1))
             self.sketched = time.monotonic()
 
         painted = self.engines[look.engine].paint(
