@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import daemons
-from impasto.client import NoDaemon, connect, looks, planes, subjects
+from impasto.client import NoDaemon, connect, looks, planes, qualities, subjects
 from impasto.client.courier import Courier
-from impasto.job import Job
+from impasto.engines import technique
+from impasto.job import ENGINES, Job, Look
 from impasto.selector import CLASSES, WHOLES
 
 
@@ -132,3 +133,33 @@ def test_a_courier_outlives_a_daemon_that_is_killed(delay: float) -> None:
         with contextlib.suppress(NoDaemon), running.connect() as client:  # it was done before
             client.stop()
     assert told == ["done"]
+
+
+def test_qualities_are_offered_with_what_is_not_installed_and_what_is_set() -> None:
+    engines = [{"name": "gallery"}, {"name": "refine", "ready": False}, {"name": "new", "title": "New"}]
+    assert qualities.choices(engines, "mine", str) == [
+        ("auto", "Fast: at once"),
+        ("refine", "Fine: up to a minute (not installed)"),
+        ("new", "New"),
+        ("mine", "mine"),
+    ]
+    assert [name for name, _text in qualities.choices([], "auto", str)] == ["auto"]
+    assert set(qualities.titles(str)) <= set(ENGINES)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_preview_asks_an_engine_only_for_what_it_can(name: str) -> None:
+    look = Look.from_dict(qualities.previewed({"engine": name, "style": "scream"}))
+    own = {} if name == "auto" else technique(name).options
+    for key, value in look.options:
+        assert own[key].low <= float(value) < float(own[key].default)
+    assert bool(look.options) == (name in qualities.SIZED) == ("size" in own)
+
+
+def test_what_covers_a_small_copy_is_its_alpha_thinned_by_the_selection() -> None:
+    gray = planes.Small(2, 1, 2, bytes((9, 100, 9, 255)), 1.0)
+    assert gray.cover == bytes((100, 255))
+    assert gray._replace(mask=bytes((255, 51))).cover == bytes((100, 51))
+    plain = planes.Small(2, 1, 3, bytes(6), 1.0)
+    assert plain.cover is None
+    assert plain._replace(mask=b"ab").cover == b"ab"

@@ -40,25 +40,29 @@ class Desk:
     def open(self, procedure: str, title: str, **more: Any) -> tuple[int, int, int, int]:
         """Call a procedure; where its window is."""
         self._give({"procedure": procedure, "picture": str(PICTURE), **more})
+        return self.window(title)
+
+    def window(self, title: str) -> tuple[int, int, int, int]:
+        """Wait for a window: where it is."""
         try:
             return self.screen.window(title, 150)
         except AssertionError:
             self.shot("trouble")
             raise AssertionError(self.output) from None
 
-    def look(self) -> dict[str, Any]:
+    def look(self, picture: Path = PICTURE, **more: Any) -> dict[str, Any]:
         """What layers there are."""
-        self._give({"picture": str(PICTURE)})
+        self._give({"picture": str(picture), **more})
         return self.report()
 
-    def undone(self) -> list[Any]:
+    def undone(self, picture: Path = PICTURE) -> list[Any]:
         """The layers after one step back, as the user takes it: in the window of the image."""
-        before = self.look()["layers"]
+        before = self.look(picture)["layers"]
         self.screen.click(60, 32)
         self.shot("undo-menu")
         self.screen.key("Down", "Return")
         deadline = time.monotonic() + 20
-        while (after := self.look()["layers"]) == before and time.monotonic() < deadline:
+        while (after := self.look(picture)["layers"]) == before and time.monotonic() < deadline:
             time.sleep(0.3)
         self.shot("undone")
         return after
@@ -92,16 +96,17 @@ class Desk:
         seconds: float = 150.0,
     ) -> Image.Image:
         """A screenshot of a window that shows what it should, and has stopped changing."""
-        before, deadline = self._cut(name, window), time.monotonic() + seconds
+        before, deadline = self.cut(name, window), time.monotonic() + seconds
         while time.monotonic() < deadline:
             time.sleep(0.7)
-            after = self._cut(name, window)
+            after = self.cut(name, window)
             if after.tobytes() == before.tobytes() and shows(after):
                 return after
             before = after
         raise AssertionError(f"{name} does not show what it should")
 
-    def _cut(self, name: str, window: tuple[int, int, int, int]) -> Image.Image:
+    def cut(self, name: str, window: tuple[int, int, int, int]) -> Image.Image:
+        """A screenshot of a window."""
         x, y, width, height = window
         return self.shot(name).crop((x, y, x + width, y + height))
 
@@ -118,16 +123,16 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, gimp_home: Path) -> Iterator[Desk]:
-    """A GIMP on a screen, with a warm daemon that has Segment Anything where its weights are at hand."""
+    """A GIMP on a screen, with a warm daemon that has the models whose weights are at hand."""
     place = guest("gimp-console", ["gimp", *SCREEN], os.environ.get("IMPASTO_GIMP_DEBIAN", "trixie"))
     named = os.environ.get("IMPASTO_ARTEFACTS")
     artefacts = Path(named) if named else tmp_path_factory.mktemp("screens")
     artefacts.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")  # on a graphics card nothing takes its time
         patch.setenv("IMPASTO_MODELS", str(tmp_path_factory.mktemp("models")))
-        if mirror.has("mobile-sam"):
-            mirror.import_models("mobile-sam")
+        mirror.import_models(*filter(mirror.has, ("mobile-sam", "vgg19-normalised")))
         running = stack.enter_context(daemons.daemon("--entry", "impasto.backends.work"))
         home, profile, tasks = gimp_home, gimp_home / "profile", gimp_home / "tasks"
         profile.mkdir(exist_ok=True)
@@ -197,7 +202,74 @@ def test_stylize(desk: Desk) -> None:
     assert desk.undone() == report["layers"][1:], "not one step"
 
 
-OTTER, POND = (330, 200, 520, 270), (330, 80, 560, 130)
+SKETCHED = (400, 300)
+"""Size of the picture, and of its sketches in the window of its painting."""
+
+SKETCH = (14, 14, 410, 310)
+"""Where they are seen there, without their edge."""
+
+
+def sketches(desk: Desk, name: str, box: tuple[int, int, int, int], wanted: int) -> list[Image.Image]:
+    """Different pictures that a box of the screen shows one after the other."""
+    found = [desk.cut(name, box)]
+    deadline = time.monotonic() + 300
+    while len(found) < wanted:
+        assert time.monotonic() < deadline, f"{name}: {len(found)} pictures"
+        time.sleep(0.2)
+        shot = desk.cut(name, box)
+        if differ(found[-1], shot, (0, 0, *shot.size)) > 0.2:
+            found.append(shot)
+    return found
+
+
+@pytest.mark.timeout(900)
+def test_sketches(desk: Desk, gimp_home: Path) -> None:
+    """A master engine shows what comes about, in the dialog and in a window of its own."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    if not mirror.has("vgg19-normalised"):
+        pytest.skip(f"the weights of VGG-19 are not in {mirror.MIRROR}")
+    small, exported = gimp_home / "small.png", gimp_home / "exported.png"
+    with Image.open(PICTURE) as photo:
+        photo.convert("RGB").resize(SKETCHED).save(small)
+    title = "Stylize with Impasto"
+    x, y, width, height = window = desk.open("impasto-stylize", title, picture=str(small))
+    desk.settled("sketch-fast", window, lambda shot: lively(shot, PREVIEW))
+    desk.screen.key("alt+q", "Down")
+    left, top, right, bottom = PREVIEW
+    box = x + left, y + top, right - left, bottom - top
+    sketches(desk, "sketch-preview", box, 3)  # a draft, what comes about, and more of that or the preview
+    desk.screen.click(x + 262, y + 440)  # the size of the strokes, and a tenth of the time
+    desk.screen.click(x + width - 70, y + height - 45)
+    x, y, *_ = desk.window("Impasto is painting")
+    left, top, right, bottom = SKETCH
+    (shown,) = sketches(desk, "sketch-painting", (x + left, y + top, right - left, bottom - top), 1)
+    report = desk.report(500)
+    assert report["status"] == "success", report
+    group, below = report["layers"]
+    assert group[0] == "Impasto", report
+    desk.look(small, export=str(exported))
+    with Image.open(exported) as painted, Image.open(small) as photo:
+        # The frame around the picture is a pixel wide, and its margin 12.
+        inside = (left - 13, top - 13, right - 13, bottom - 13)
+        final, original = (each.convert("RGB").crop(inside) for each in (painted, photo))
+    whole = (0, 0, *shown.size)
+    assert differ(shown, original, whole) > 15, "the layer, not a sketch"
+    assert 1 < differ(shown, final, whole) < differ(original, final, whole) / 2, "not on the way"
+
+    before = desk.look(small)["layers"]
+    desk.open("impasto-paint-again", "Impasto is painting", picture=str(small))
+    x, y, width, height = desk.window("Impasto is painting")
+    desk.shot("sketch-cancel")
+    began = time.monotonic()
+    desk.screen.click(x + width - 70, y + height - 30)
+    report = desk.report(20)
+    assert report["status"] == "cancel" and time.monotonic() - began < 5, report
+    desk.screen.gone("Impasto is painting")
+    assert desk.look(small)["layers"] == before
+    assert desk.undone(small) == [below], "not one step, or what was cancelled is one"
+
+
+OTTER, POND = (330, 220, 520, 290), (330, 100, 560, 150)
 """Where the dialog of Stylize regions shows the otter's body, and the water above it."""
 
 
@@ -208,7 +280,7 @@ def test_regions(desk: Desk) -> None:
     title = "Stylize regions with Impasto"
     x, y, _, _ = window = desk.open("impasto-stylize-regions", title)
     before = desk.settled("regions", window)
-    desk.screen.click(x + 400, y + 240)
+    desk.screen.click(x + 400, y + 260)
     clicked = desk.settled("regions-clicked", window, lambda shot: differ(before, shot, OTTER) > 30)
     assert differ(before, clicked, POND) < 2, "the water is marked"
     desk.screen.click(x + 798, y + 280)

@@ -150,6 +150,14 @@ def test_regions_are_told_with_their_masks_and_the_selection() -> None:
     assert told["output"] == {"deliver": "layers"}
 
 
+def test_the_quality_goes_along_as_the_engine() -> None:
+    recipe = recipes.Recipe(look(style=[["kiss", 1.0]], engine="refine"), [])
+    assert recipe.is_slow and not recipes.Recipe(look(), []).is_slow
+    assert Job.from_json(recipe.packed({})[0]).look.engine == "refine"
+    assert settings.checked_look({"engine": "refine"})["engine"] == "refine"
+    assert settings.checked_look({"engine": 3})["engine"] == "auto"
+
+
 def test_a_recipe_without_a_style_paints_nothing() -> None:
     assert not recipes.Recipe(look(), [{"select": "sky", "name": "Sky", "style": "none"}]).paints
     assert recipes.Recipe(look(), [{"select": "sky", "name": "Sky", "style": [["kiss", 1.0]]}]).paints

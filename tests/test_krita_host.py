@@ -154,6 +154,27 @@ def test_screenshots(krita: Krita, tmp_path: Path) -> None:
     assert {path.stem for path in shots.iterdir()} >= {"no-daemon", "idle", "painting", "history"}
 
 
+@pytest.mark.timeout(900)
+def test_sketches(krita: Krita, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A master engine paints a small layer: what comes about is seen, and nothing but that."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setenv("IMPASTO_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # on a graphics card nothing takes its time
+    mirror.import_models("vgg19-normalised")
+    named = os.environ.get("IMPASTO_ARTEFACTS")
+    artefacts = Path(named) if named else tmp_path
+    artefacts.mkdir(parents=True, exist_ok=True)
+    shots = krita.home / "shots"
+    shots.mkdir()
+    with daemons.daemon(*ENTRY) as running:
+        more = {"SHOTS": str(shots), "PHOTO": str(PHOTO), "ONLY": os.environ.get("ONLY", "")}
+        report = krita.drive("sketches.py", running.runtime, more, timeout=800)
+    for path in shots.iterdir():
+        shutil.copy(path, artefacts / f"krita-{path.name}")
+    failed = {name: entry["error"] for name, entry in report.items() if entry["error"]}
+    assert failed == {}
+
+
 def commands(turns: Path, picture: Path, stop: threading.Event) -> None:
     """Paint a picture by the command line where Krita asks for it, and tell how long it took."""
     words = [sys.executable, "-m", "impasto", "stylize", str(picture), "--style", "great-wave"]

@@ -1,7 +1,8 @@
 """Runs inside GIMP with a screen: does what the files `1.task`, `2.task`… in TASKS say, and reports.
 
 A task names a `picture` to open, a `procedure` to call with its dialog (without one, it only looks),
-and perhaps a rectangle to `select` before, and `again`, the result's layer to call the procedure on.
+and perhaps a rectangle to `select` before, `again`, the result's layer to call the procedure on, and a
+file to `export` to before.
 """
 
 import json
@@ -32,6 +33,8 @@ def perform(task, images):
         image = images[task["picture"]] = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
         image.undo_enable()  # as File > Open does it, and the procedure that it calls does not
         Gimp.Display.new(image)
+    if "export" in task:
+        Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(task["export"]), None)
     if "procedure" not in task:
         return {"status": "success", "layers": names(image)}
     if task.get("select"):

@@ -153,8 +153,8 @@ def ready(style="great-wave"):
 
 def paint(panel, seconds=120.0):
     """Press Paint and wait for the end: what the docker says."""
-    panel.message.setText("")
-    panel.paint_button.click()
+    panel.desk.message.setText("")
+    panel.desk.paint.click()
     said = yield from end(panel, seconds)
     if app.activeDocument():
         app.activeDocument().waitForDone()
@@ -163,15 +163,15 @@ def paint(panel, seconds=120.0):
 
 def begin(panel):
     """Press Paint and wait until the layer is read."""
-    panel.message.setText("")
-    panel.paint_button.click()
+    panel.desk.message.setText("")
+    panel.desk.paint.click()
     yield from until(lambda: panel.jobs.tasks and panel.jobs.tasks[0].state != "reading")
 
 
 def end(panel, seconds=120.0):
     """Wait for the end: what the docker says."""
-    yield from until(lambda: panel.message.text() and not panel.jobs.tasks, seconds)
-    return panel.message.text()
+    yield from until(lambda: panel.desk.message.text() and not panel.jobs.tasks, seconds)
+    return panel.desk.message.text()
 
 
 def report_of(cases):

@@ -79,15 +79,15 @@ def cancelled():
     made = yield from document(size=(1600, 1200))
     slow(panel)
     before = names(made.rootNode())
-    panel.message.setText("")
-    panel.paint_button.click()
+    panel.desk.message.setText("")
+    panel.desk.paint.click()
     yield from until(lambda: panel.jobs.tasks and panel.jobs.tasks[0].state == "painting")
     yield 0.3
     began = time.monotonic()
-    panel.cancel_button.click()
+    panel.desk.cancel.click()
     yield from until(lambda: not panel.jobs.tasks)
     took = time.monotonic() - began
-    assert panel.message.text() == "Cancelled; nothing was changed.", panel.message.text()
+    assert panel.desk.message.text() == "Cancelled; nothing was changed.", panel.desk.message.text()
     assert took < 1.0, took
     assert names(made.rootNode()) == before
     return {"cancel_seconds": round(took, 3)}
@@ -131,15 +131,15 @@ def switched_and_deleted_meanwhile():
 def several_in_the_queue():
     panel = yield from ready()
     made = yield from document()
-    panel.message.setText("")
+    panel.desk.message.setText("")
     for _each in range(3):
-        panel.paint_button.click()
+        panel.desk.paint.click()
     yield from until(
         lambda: len(panel.jobs.tasks) == 3 and all(t.state != "reading" for t in panel.jobs.tasks)
     )
-    assert panel.queue.isVisible() and panel.queue.count() == 3
-    panel.queue.setCurrentRow(2)
-    panel.cancel_button.click()
+    assert panel.desk.queue.isVisible() and panel.desk.queue.count() == 3
+    panel.desk.queue.setCurrentRow(2)
+    panel.desk.cancel.click()
     yield from until(lambda: not panel.jobs.tasks)
     assert sum(name.startswith("Impasto") for name in names(made.rootNode())) == 2
 

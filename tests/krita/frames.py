@@ -35,10 +35,10 @@ def animated_document():
 def six_frames():
     panel = yield from ready("udnie")
     made, node = yield from animated_document()
-    panel.message.setText("")
+    panel.desk.message.setText("")
     panel.paint_frames()
-    yield from until(lambda: panel.message.text() and not panel.jobs.tasks, 200)
-    assert panel.message.text() == "Painted 6 frames.", panel.message.text()
+    yield from until(lambda: panel.desk.message.text() and not panel.jobs.tasks, 200)
+    assert panel.desk.message.text() == "Painted 6 frames.", panel.desk.message.text()
     yield from settle(made)
     new = newest(made)
     assert new.name().startswith("Impasto: Udnie") and new.animated(), new.name()
@@ -75,21 +75,21 @@ def cancelled_frames():
     panel = yield from ready("udnie")
     made, _node = yield from animated_document()
     before = names(made.rootNode())
-    panel.message.setText("")
+    panel.desk.message.setText("")
     panel.paint_frames()
     yield from until(lambda: panel.jobs.tasks and panel.jobs.tasks[0].state in ("waiting", "painting"))
-    panel.cancel_button.click()
-    yield from until(lambda: panel.message.text() and not panel.jobs.tasks)
-    assert panel.message.text() == "Cancelled; nothing was changed.", panel.message.text()
+    panel.desk.cancel.click()
+    yield from until(lambda: panel.desk.message.text() and not panel.jobs.tasks)
+    assert panel.desk.message.text() == "Cancelled; nothing was changed.", panel.desk.message.text()
     assert names(made.rootNode()) == before
 
 
 def not_animated():
     panel = yield from ready()
     yield from document()
-    panel.message.setText("")
+    panel.desk.message.setText("")
     panel.paint_frames()
-    assert panel.message.text().startswith("“photo” is not animated"), panel.message.text()
+    assert panel.desk.message.text().startswith("“photo” is not animated"), panel.desk.message.text()
 
 
 CASES = [six_frames, cancelled_frames, not_animated]

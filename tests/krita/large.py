@@ -83,15 +83,15 @@ def painting(panel, made):
     panel.setVisible(True)
     yield 0.5
     connection = panel.jobs.changed.connect(lambda: marks.append((time.monotonic(), pulse.phase())))
-    panel.message.setText("")
+    panel.desk.message.setText("")
     began = time.monotonic()
-    panel.paint_button.click()
+    panel.desk.paint.click()
     yield from until(lambda: newest(made).name().startswith("Impasto"), 200)
     took = time.monotonic() - began
-    yield from until(lambda: panel.message.text() and not panel.jobs.tasks, 20)
+    yield from until(lambda: panel.desk.message.text() and not panel.jobs.tasks, 20)
     panel.jobs.changed.disconnect(connection)
     pulse.timer.stop()
-    assert panel.message.text() == "Painted.", panel.message.text()
+    assert panel.desk.message.text() == "Painted.", panel.desk.message.text()
     assert names(made.rootNode())[-2] == "photo"
     seconds = dict.fromkeys(("reading", "waiting", "painting", "inserting"), 0.0)
     for (then, state), (after, _next) in pairwise(marks):

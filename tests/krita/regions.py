@@ -129,7 +129,7 @@ def clicked_thing():
         QtCore.QCoreApplication.instance().sendEvent(panel.stage, event)
     assert panel.regions.region["select"].startswith("points:9"), panel.regions.region
     if not os.environ.get("CLICKS"):  # its model has to be fetched first, and the docker says so
-        yield from until(lambda: "impasto models pull mobile-sam" in panel.message.text(), 60)
+        yield from until(lambda: "impasto models pull mobile-sam" in panel.desk.message.text(), 60)
         return None
     yield from until(lambda: panel.stage._mask is not None and any(panel.stage._mask), 60)
     share = sum(value > 127 for value in panel.stage._mask) / len(panel.stage._mask)

@@ -67,7 +67,7 @@ def painting():
     yield from picture()
     panel.settings.look["scale"] = 0.3
     yield from begin(panel)
-    panel.paint_button.click()
+    panel.desk.paint.click()
     yield from until(lambda: panel.jobs.tasks[0].fraction > 0.2)
     shot("painting")
     while panel.jobs.tasks:
@@ -75,8 +75,8 @@ def painting():
         yield 0.2
     panel.settings.look["scale"] = 1.0
     panel.sliders.show_look(panel.settings.look)
-    panel.message.setText("")
-    panel.paint_button.click()
+    panel.desk.message.setText("")
+    panel.desk.paint.click()
     said = yield from end(panel)
     assert said == "Painted.", said
     yield 1.0

@@ -12,7 +12,7 @@ def again_and_favourites():
     said = yield from paint(panel)
     assert said == "Painted.", said
     for action, expected in (("impasto_again", "Udnie"), ("impasto_favorite_1", "Kiss")):
-        panel.message.setText("")
+        panel.desk.message.setText("")
         app.action(action).trigger()
         said = yield from end(panel)
         assert said == "Painted.", said
@@ -21,10 +21,10 @@ def again_and_favourites():
         assert app.action(action).shortcut().toString() == keys
         users = [one.objectName() for one in app.actions() if one.shortcut().toString() == keys]
         assert users == [action], users
-    panel.message.setText("")
+    panel.desk.message.setText("")
     app.action("impasto_favorite_2").trigger()
-    yield from until(panel.message.text)
-    assert panel.message.text().startswith("There is no favorite 2 yet"), panel.message.text()
+    yield from until(panel.desk.message.text)
+    assert panel.desk.message.text().startswith("There is no favorite 2 yet"), panel.desk.message.text()
     entries = panel.history.history.entries
     assert len(entries) >= 3 and all(panel.history.history.thumbnail(one).is_file() for one in entries)
     same = [node for node in made.rootNode().childNodes() if "Udnie" in node.name()]

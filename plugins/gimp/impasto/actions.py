@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import layers
@@ -15,6 +16,7 @@ from client.subjects import titles
 from gi.repository import Gimp
 from masks import CHANNEL, GIMPS_OWN, enclose_mask, selected
 from texts import _
+from watching import Watch
 
 LAST = "impasto-last"
 """Parasite of GIMP itself: the procedure that painted last."""
@@ -26,7 +28,7 @@ def stylize(procedure: Any, mode: Any, image: Any, layer: Any, config: Any) -> b
     if mode == Gimp.RunMode.INTERACTIVE and not _ask(procedure, config, image, layer):
         return False
     source = layers.read(image, layer)  # after the dialog, during which one may draw and select
-    results.place(image, layer, paint(image, layer, source, config))
+    results.place(image, layer, paint(mode, image, layer, source, config))
     Gimp.attach_parasite(Gimp.Parasite.new(LAST, 1, list(procedure.get_name().encode())))
     return True
 
@@ -47,6 +49,8 @@ def again(_procedure: Any, _mode: Any, image: Any, layer: Any, _config: Any) -> 
     own.set_property("image", image)
     own.set_core_object_array("drawables", [layer])
     result = last.run(own)
+    if result.index(0) == Gimp.PDBStatusType.CANCEL:
+        return False
     if result.index(0) != Gimp.PDBStatusType.SUCCESS:
         raise layers.Trouble(result.index(1) or _("Painting again has failed."))
     return True
@@ -73,22 +77,28 @@ def repaint(procedure: Any, mode: Any, image: Any, layer: Any, config: Any) -> b
     if mode == Gimp.RunMode.INTERACTIVE and not _ask(procedure, config, image, origin):
         return False
     source = layers.read(image, origin, selection=False)
-    results.replace(image, layer, paint(image, origin, source, config))
+    results.replace(image, layer, paint(mode, image, origin, source, config))
     return True
 
 
-def paint(image: Any, layer: Any, source: layers.Source, config: Any) -> list[results.Piece]:
-    """Have a layer painted by the settings in `config`; the result's layers, from bottom to top."""
+def paint(mode: Any, image: Any, layer: Any, source: layers.Source, config: Any) -> list[results.Piece]:
+    """Have a layer painted by the settings in `config`; the result's layers, from bottom to top.
+
+    An engine that takes its time shows sketches, unless a script has called.
+    """
     package, look = settings.package(config)
     regions = settings.regions(config)
     if not look.get("style") and not regions:
         raise layers.Trouble(_("No style is chosen; choose one in Filters > Impasto > Stylize."))
     kept = settings.remembered(config) | {"source": layer.get_tattoo()}
     told = [_told(region, image, layer, source, package) for region in regions]
+    text = job(look, told, "layers" if told else "")
     Gimp.progress_init(_("Impasto is painting"))
-    meta, data = painter.paint(
-        job(look, told, "layers" if told else ""), source, _progress(), package.enclosures
-    )
+    if mode == Gimp.RunMode.NONINTERACTIVE:
+        meta, data = painter.paint(text, source, package.enclosures, _progress())
+    else:
+        watch = Watch(image, layer, _progress())
+        meta, data = watch.over(partial(painter.paint, text, source, package.enclosures))
     Gimp.progress_end()
     if not told:
         title = settings.label(config)
@@ -144,7 +154,7 @@ def select(procedure: Any, mode: Any, image: Any, layer: Any, config: Any) -> bo
         raise layers.Trouble(_("Nothing was chosen; click on the thing that you want to select."))
     Gimp.progress_init(_("Impasto is selecting"))
     meta, data = painter.paint(
-        job({}, [{"select": wanted, "style": "none"}], "masks"), source, _progress(), []
+        job({}, [{"select": wanted, "style": "none"}], "masks"), source, [], _progress()
     )
     Gimp.progress_end()
     entry = meta["layers"][0]

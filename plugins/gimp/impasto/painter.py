@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from layers import Source
 from texts import _, sentence
 
 Attachments = list[tuple[dict[str, Any], bytes]]
+Progress = Callable[[float, str], object]
 
 
 def sandboxed() -> bool:
@@ -47,13 +49,24 @@ def open_courier() -> Any:
 
 
 def paint(
-    job: str, source: Source, progress: Callable[[float, str], object], attachments: Attachments
+    job: str,
+    source: Source,
+    attachments: Attachments,
+    progress: Progress,
+    sketch: Callable[[bytes], object] | None = None,
+    cancelled: Event | None = None,
 ) -> tuple[dict[str, Any], memoryview]:
     """Have what was read painted; blocks. The job ends when this process does.
 
+    Args:
+        progress, sketch, cancelled: see `client.Client.run`.
+
     Raises:
+        client.Cancelled: as asked.
         client.ClientError: with a sentence for the user.
     """
     with open_client() as client:
         meta = source.layout.meta(source.box.width, source.box.height)
-        return client.run(job, meta, source.pixels, progress, attachments=attachments)
+        return client.run(
+            job, meta, source.pixels, progress, cancelled, attachments=attachments, sketch=sketch
+        )

@@ -9,6 +9,7 @@ from . import settings
 from .animation import Frames
 from .client.picks import Picks
 from .client.picks import parse as parse_picks
+from .desk import Desk, wrapped
 from .gallery import Gallery
 from .history import SIDE, History, HistoryPanel
 from .jobs import Jobs
@@ -18,6 +19,7 @@ from .palette import Palette
 from .pictures import square
 from .preview import Preview
 from .qt import Krita, QtCore, QtWidgets, krita
+from .quality import QualityBox
 from .recipes import Recipe
 from .regions import RegionsPanel, is_clicked
 from .service import Poster, guarded, open_client
@@ -57,8 +59,9 @@ class ImpastoDocker(krita.DockWidget):
         self.palette = Palette(self.gallery, self.folder / "styles", self.settings.names, self.say)
         self.regions = RegionsPanel(self.gallery.title, self.say)
         self.sliders = Sliders()
+        self.quality = QualityBox()
         self.history = HistoryPanel(History(self.folder))
-        self.preview = Preview(self.stage, lambda: self.recipe, self.regions.masks)
+        self.preview = Preview(self.stage, lambda: self.recipe, self.regions.masks, self.jobs)
         self._build()
         self._join()
         self._show_edited()
@@ -76,9 +79,13 @@ class ImpastoDocker(krita.DockWidget):
 
     def paint(self, recipe: Recipe | None = None) -> Any:
         """Paint the active layer."""
-        self.message.setText("")
+        self.desk.message.setText("")
         self._save()
-        return self.painter.paint(recipe or self.recipe, self.regions.masks)
+        recipe = recipe or self.recipe
+        task = self.painter.paint(recipe, self.regions.masks)
+        if recipe.is_slow:
+            self.preview.watch()
+        return task
 
     def paint_favourite(self, number: int) -> None:
         """Paint the active layer with a favourite, 1 to 9, and the other settings as they are."""
@@ -102,7 +109,7 @@ class ImpastoDocker(krita.DockWidget):
 
     def paint_frames(self) -> None:
         """Paint all frames of the active layer."""
-        self.message.setText("")
+        self.desk.message.setText("")
         self._save()
         recipe = self.recipe
         try:
@@ -115,13 +122,13 @@ class ImpastoDocker(krita.DockWidget):
     def cancel(self) -> None:
         """Stop the painting that is chosen in the queue, or the first."""
         tasks = self.jobs.tasks
-        row = max(self.queue.currentRow(), 0)
+        row = max(self.desk.queue.currentRow(), 0)
         if row < len(tasks):
             self.jobs.cancel(tasks[row])
 
     def say(self, sentence: str) -> None:
         """Tell the user something."""
-        self.message.setText(sentence)
+        self.desk.message.setText(sentence)
 
     def find_daemon(self, start: bool) -> None:
         """Ask the daemon what it can do; start one if told."""
@@ -133,7 +140,7 @@ class ImpastoDocker(krita.DockWidget):
         @guarded
         def fetch(client: Any, _stale: Any) -> Any:
             catalogue = client.catalogue()
-            return catalogue["styles"], {
+            return catalogue, {
                 style["name"]: client.thumbnail(style["name"]) for style in catalogue["styles"]
             }
 
@@ -146,7 +153,9 @@ class ImpastoDocker(krita.DockWidget):
             self._show_state("")
             if ran:  # a preview that failed would be sent again for ever
                 return
-            self.gallery.take(*answer)
+            catalogue, thumbnails = answer
+            self.gallery.take(catalogue["styles"], thumbnails)
+            self.quality.take(catalogue.get("engines", []))
             self.regions.refresh()
             self._show_edited()
 
@@ -157,7 +166,7 @@ class ImpastoDocker(krita.DockWidget):
         column = QtWidgets.QVBoxLayout(body)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(4)
-        self.state = _label()
+        self.state = wrapped()
         self.launch = QtWidgets.QPushButton(_("Start the daemon"))
         style = QtWidgets.QWidget()
         inner = QtWidgets.QVBoxLayout(style)
@@ -167,31 +176,14 @@ class ImpastoDocker(krita.DockWidget):
         self.tabs.addTab(style, _("Style"))
         self.tabs.addTab(self.regions, _("Regions"))
         self.tabs.addTab(self.history, _("History"))
-        self.edited = _label()
-        self.bar = QtWidgets.QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.queue = QtWidgets.QListWidget()
-        self.queue.setMaximumHeight(64)
-        row = QtWidgets.QHBoxLayout()
-        self.paint_button = QtWidgets.QPushButton(_("Paint"))
-        self.paint_button.setToolTip(
-            _(
-                "Paints 8- and 16-bit sRGB as it is. Other color models, profiles and floats go through\n"
-                "sRGB and back: colors outside sRGB and values above white are lost in the new layer."
-            )
-        )
-        self.frames_button = QtWidgets.QPushButton(_("Paint frames"))
-        self.frames_button.setToolTip(_("Paint each frame of the animated layer onto a new animated layer"))
-        self.cancel_button = QtWidgets.QPushButton(_("Cancel"))
-        for button in (self.paint_button, self.frames_button, self.cancel_button):
-            row.addWidget(button)
-        self.message = _label()
-        self.message.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.edited = wrapped()
+        self.desk = Desk()
         for widget in (self.state, self.launch, self.stage):
             column.addWidget(widget)
         column.addWidget(self.tabs, 1)
         column.addWidget(self.edited)
         column.addWidget(self.sliders)
+        column.addWidget(self.quality)
         scroller = QtWidgets.QScrollArea()
         scroller.setWidgetResizable(True)
         scroller.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
@@ -203,24 +195,22 @@ class ImpastoDocker(krita.DockWidget):
         outer.setContentsMargins(0, 0, 0, 4)
         outer.setSpacing(4)
         outer.addWidget(scroller, 1)
-        outer.addWidget(self.bar)
-        outer.addWidget(self.queue)
-        outer.addLayout(row)
-        outer.addWidget(self.message)
+        outer.addWidget(self.desk)
         self.setWidget(whole)
         self._show_state(_("Looking for the Impasto daemon…"))
         self._show_tasks()
 
     def _join(self) -> None:
         self.launch.clicked.connect(lambda _checked=False: self.find_daemon(True))
-        self.paint_button.clicked.connect(lambda _checked=False: self.paint())
-        self.frames_button.clicked.connect(lambda _checked=False: self.paint_frames())
-        self.cancel_button.clicked.connect(lambda _checked=False: self.cancel())
+        self.desk.paint.clicked.connect(lambda _checked=False: self.paint())
+        self.desk.frames.clicked.connect(lambda _checked=False: self.paint_frames())
+        self.desk.cancel.clicked.connect(lambda _checked=False: self.cancel())
         self.palette.changed.connect(self._set_style)
         self.sliders.changed.connect(self._set_number)
+        self.quality.changed.connect(self._set_engine)
         self.gallery.favoured.connect(self._save)
         self.regions.chosen.connect(self._show_edited)
-        self.regions.changed.connect(self.preview.later)
+        self.regions.changed.connect(self.preview.change)
         self.tabs.currentChanged.connect(lambda _index: self._show_edited())
         self.history.taken.connect(self._restore)
         self.history.again.connect(self.paint)
@@ -249,9 +239,9 @@ class ImpastoDocker(krita.DockWidget):
             return
         self.preview.look()
         try:
-            self.frames_button.setVisible(bool(active()[1].animated()))
+            self.desk.frames.setVisible(bool(active()[1].animated()))
         except Unsuitable:
-            self.frames_button.hide()
+            self.desk.frames.hide()
         self._looks += 1
         if not self._runs and self._looks % RETRY == 0:
             self.find_daemon(False)
@@ -259,8 +249,8 @@ class ImpastoDocker(krita.DockWidget):
     def _show_state(self, sentence: str) -> None:
         """Say what is wrong with the daemon; nothing when it runs."""
         self._runs = not sentence
-        if self.message.text() == self.state.text():
-            self.message.setText("")
+        if self.desk.message.text() == self.state.text():
+            self.desk.message.setText("")
         self.state.setText(sentence)
         self.state.setVisible(bool(sentence))
         self.launch.setVisible(bool(sentence))
@@ -271,19 +261,8 @@ class ImpastoDocker(krita.DockWidget):
             self.find_daemon(False)  # perhaps the daemon has gone: asking shows it
 
     def _show_tasks(self) -> None:
-        tasks = self.jobs.tasks
-        first = tasks[0] if tasks else None
-        self.bar.setVisible(first is not None)
-        self.queue.setVisible(len(tasks) > 1)
-        self.cancel_button.setEnabled(first is not None)
-        if first is not None:
-            self.bar.setValue(round(1000 * first.fraction))
-            self.bar.setFormat(f"{first.title}: {_(first.text) if first.text else '…'} %p%")
-        waiting = _("{style}: waiting")
-        titles = [task.title if task is first else waiting.format(style=task.title) for task in tasks]
-        if titles != [self.queue.item(row).text() for row in range(self.queue.count())]:
-            self.queue.clear()
-            self.queue.addItems(titles)
+        self.desk.show_tasks(self.jobs.tasks)
+        self.preview.follow()
 
     def _show_edited(self) -> None:
         """Show the look of what is edited: a region, or the rest of the layer."""
@@ -292,6 +271,7 @@ class ImpastoDocker(krita.DockWidget):
         style = look["style"] if isinstance(look["style"], list) else []
         self.palette.show_parts(style)
         self.sliders.show_look(look)
+        self.quality.show_engine(self.settings.look["engine"])
         self.edited.setVisible(region is not None)
         if region is not None:
             self.edited.setText(_("Settings of the region “{name}”:").format(name=region["name"]))
@@ -305,12 +285,16 @@ class ImpastoDocker(krita.DockWidget):
         owner = self.regions.region if self.regions.region is not None else self.settings.look
         owner["style"] = [list(part) for part in self.palette.parts]
         self.regions.refresh()
-        self.preview.later()
+        self.preview.change()
+
+    def _set_engine(self, name: str) -> None:
+        self.settings.look["engine"] = name
+        self.preview.change()
 
     def _set_number(self, name: str, value: float) -> None:
         owner = self.regions.region if self.regions.region is not None else self.settings.look
         owner[name] = value
-        self.preview.later()
+        self.preview.change()
 
     def _pick(self, x: int, y: int, adds: bool) -> None:
         self._set_picks(lambda picks: picks.clicked(*self._in_document(x, y), adds))
@@ -353,9 +337,3 @@ class ImpastoDocker(krita.DockWidget):
     def _unwritable(self, error: OSError) -> str:
         text = _("{path} cannot be written ({reason}); make it writable.")
         return text.format(path=self.folder, reason=error.strerror)
-
-
-def _label() -> Any:
-    label = QtWidgets.QLabel("")
-    label.setWordWrap(True)
-    return label

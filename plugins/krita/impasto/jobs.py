@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import pixels
+from .pictures import decoded
 from .qt import QtCore
 from .service import Poster, guarded, open_client
 from .texts import _, sentence
@@ -20,6 +21,7 @@ class Task:
         title: its style.
         state: "reading", "waiting", "painting" or "ended".
         fraction, text: how far it is, and what is happening.
+        layer: ids of the document and the layer whose preview may show its sketches.
     """
 
     def __init__(self, title: str, done: Callable[..., object], failed: Callable[[str], object]) -> None:
@@ -28,14 +30,17 @@ class Task:
         self.state = "reading"
         self.fraction = 0.0
         self.text = ""
+        self.layer: tuple[str, Any] | None = None
         self.done, self.failed = done, failed
         self.stop = threading.Event()
 
 
 class Jobs(QtCore.QObject):
-    """Paints tasks one after the other. `changed` is emitted for whatever is to be shown anew."""
+    """Paints tasks one after the other. `changed` is emitted for whatever is to be shown anew, `sketched`
+    with a task and a picture of how it stands, by engines that take their time."""
 
     changed = QtCore.pyqtSignal()
+    sketched = QtCore.pyqtSignal(object, object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,10 +83,15 @@ class Jobs(QtCore.QObject):
                 task.state, task.fraction, task.text = "painting", fraction, text
                 self._poster.post(self.changed.emit)
 
-            wire = pixels.swapped(data, depth)
+            def sketch(jpeg: bytes) -> None:
+                image = decoded(jpeg)  # here, where no window waits for it
+                if not image.isNull():
+                    self._poster.post(lambda: self.sketched.emit(task, image))
+
+            wire, meta = pixels.swapped(data, depth), pixels.meta(*size, depth)
             try:
                 meta, painted = client.run(
-                    job, pixels.meta(*size, depth), wire, progress, task.stop, attachments=enclosures
+                    job, meta, wire, progress, task.stop, attachments=enclosures, sketch=sketch
                 )
             except Cancelled:
                 return None

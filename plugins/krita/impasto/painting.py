@@ -45,6 +45,7 @@ class Painter:
         def send(source: Source) -> None:
             if task.stop.is_set():
                 raise Unsuitable(_("Cancelled; nothing was changed."))
+            task.layer = source.document, source.node
             masks = {key: enclosed(known[key].read(), source.width, source.height) for key in recipe.masks}
             selection = None
             if source.selection is not None and recipe.regions:

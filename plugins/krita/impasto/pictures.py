@@ -86,6 +86,17 @@ def painted(before: Any, small: Small, data: bytes) -> Any:
     return over(before, coloured(rgba(data, small.channels, small.mask), small.width, small.height))
 
 
+def decoded(data: bytes) -> Any:
+    """An encoded picture; a null one where it is none. To be called from any thread."""
+    return QtGui.QImage.fromData(data)
+
+
+def sketched(before: Any, small: Small, sketch: Any) -> Any:
+    """`before` with a sketch of any size over it, as `painted` would show the painting."""
+    scaled = sketch.scaled(small.width, small.height, ANY_SHAPE, SMOOTH).convertToFormat(RGBA)
+    return over(before, coloured(rgba(rows(scaled, 4), 4, small.cover), small.width, small.height))
+
+
 def stained(below: Any, mask: bytes, colour: tuple[int, int, int], strength: float = 0.55) -> Any:
     """`below` with a mask shown in a colour."""
     return over(below, coloured(stain(mask, colour, strength), below.width(), below.height()))
@@ -100,7 +111,7 @@ def square(image: Any, side: int) -> Any:
 
 def from_file(data: bytes, side: int) -> Any:
     """An encoded picture as a square of `side`; None where it is no picture."""
-    image = QtGui.QImage.fromData(data)
+    image = decoded(data)
     return None if image.isNull() else square(image, side)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from .client.picks import parse
 from .client.planes import Small, as_bytes
+from .client.qualities import FAST, previewed
+from .jobs import Jobs, Task
 from .layers import active, id_of
 from .masks import Mask, enclosed, reduced
-from .pictures import rows, small_copy
+from .pictures import decoded, rows, small_copy
 from .qt import Qt, QtCore, QtWidgets
 from .recipes import Recipe
 from .service import Poster, guarded, open_client
@@ -29,16 +31,22 @@ LARGEST = 4.0
 
 
 class Preview(QtCore.QObject):
-    """Keeps a stage up to date. `failed` is emitted with a sentence, `shown` after each painting."""
+    """Keeps a stage up to date. `failed` is emitted with a sentence, `shown` after each painting.
+
+    While the active layer is painted by an engine that takes its time, the stage shows that painting's
+    sketches instead, until the user changes a setting.
+    """
 
     failed = QtCore.pyqtSignal(str)
     shown = QtCore.pyqtSignal()
 
-    def __init__(self, stage: Stage, recipe: Callable[[], Recipe], masks: Mapping[str, Mask]) -> None:
+    def __init__(
+        self, stage: Stage, recipe: Callable[[], Recipe], masks: Mapping[str, Mask], jobs: Jobs
+    ) -> None:
         super().__init__()
         from .client.courier import Courier
 
-        self._stage, self._recipe, self._masks = stage, recipe, masks
+        self._stage, self._recipe, self._masks, self._jobs = stage, recipe, masks, jobs
         self._poster = Poster()
         # Nobody asked for a daemon: one that does not run is not started for a preview.
         self._courier = Courier(lambda: open_client(False), self._poster.post, sentence)
@@ -50,7 +58,10 @@ class Preview(QtCore.QObject):
         self._sent: Any = None
         self._reduced: dict[str, Any] = {}
         self._pace = 1.0  # seconds that a preview takes at stroke size 1: four times that at 0.5
+        self._layer: Any = None
+        self._watching = False
         self.region: dict[str, Any] | None = None
+        jobs.sketched.connect(self._show_sketch)
 
     def look(self, anew: bool = False) -> None:
         """Take a copy where the layer or selection seems to have changed, or where told to take it `anew`."""
@@ -58,9 +69,10 @@ class Preview(QtCore.QObject):
             document, node = active()
         except Unsuitable:
             if self._seen is not None:
-                self._seen = self._sent = None
+                self._seen = self._sent = self._layer = None
                 self._stage.clear_picture()
             return
+        self._layer = id_of(document), node.uniqueId()
         if not anew and QtWidgets.QApplication.mouseButtons() != Qt.MouseButton.NoButton:
             return  # a stroke, which shall flow
         seen = _glimpse(document, node)
@@ -84,6 +96,25 @@ class Preview(QtCore.QObject):
         """Something has changed: paint soon."""
         self._timer.start()
 
+    def change(self) -> None:
+        """The user has changed a setting: paint soon, even while sketches are shown."""
+        self._watching = False
+        self.later()
+
+    def watch(self) -> None:
+        """The active layer is going to be painted: show its sketches. What is being painted for the
+        preview is given up, for the painting would wait for it."""
+        self._watching = True
+        self._timer.stop()
+        self.forget()
+        self._courier.send("preview", lambda _client, _stale: None, lambda _none: None, lambda _why: None)
+        self.follow()
+
+    def follow(self) -> None:
+        """Tasks have come or gone: paint again when the last of those has ended that were watched."""
+        if self._watching and not self._jobs.tasks:
+            self.change()
+
     def forget(self) -> None:
         """What was sent did not come back; the next change sends it again."""
         self._sent = None
@@ -100,12 +131,13 @@ class Preview(QtCore.QObject):
             self._find(self.region)
             return
         self._stage.show_mask(None, None)
-        if not recipe.paints:
+        if not recipe.paints or self._is_watched():
             return
         rough = self._draft(recipe)
         try:
             masks = self._small_masks(recipe.masks)
-            text, enclosures = recipe.packed(masks, scale=small.scale)
+            own = Recipe(previewed(recipe.look), recipe.regions)
+            text, enclosures = own.packed(masks, scale=small.scale)
             draft, _same = rough.packed(masks, scale=small.scale)
         except Unsuitable as error:
             self.failed.emit(str(error))
@@ -115,18 +147,30 @@ class Preview(QtCore.QObject):
             return
         self._sent = key
 
-        def send(own: str, scale: float, then: Callable[[], object]) -> None:
+        def show_sketch(sketch: Any) -> None:
+            if key == self._sent and small is self._stage.small:
+                self._stage.show_sketch(sketch)
+
+        def sketched(jpeg: bytes) -> None:
+            sketch = decoded(jpeg)
+            if not sketch.isNull():
+                self._poster.post(lambda: show_sketch(sketch))
+
+        def send(own: str, scale: float | None, then: Callable[[], object]) -> None:
+            # Without a scale it is a slow engine's, whose time says nothing of drafts.
             @guarded
             def paint(client: Any, stale: Any) -> tuple[bytes, float]:
                 began = time.monotonic()
+                sketch = sketched if scale is None else None
                 _meta, data = client.run(
-                    own, small.meta(), small.data, None, stale, "interactive", enclosures
+                    own, small.meta(), small.data, None, stale, "interactive", enclosures, sketch
                 )
                 return bytes(data), time.monotonic() - began
 
             def done(answer: tuple[bytes, float]) -> None:
                 data, took = answer
-                self._pace = took * scale**2
+                if scale is not None:
+                    self._pace = took * scale**2
                 if small is self._stage.small:
                     self._stage.show_painting(data)
                     self.shown.emit()
@@ -135,7 +179,7 @@ class Preview(QtCore.QObject):
             self._courier.send("preview", paint, done, self._fail)
 
         def finish() -> None:
-            send(text, recipe.finest, lambda: None)
+            send(text, None if recipe.is_slow else recipe.finest, lambda: None)
 
         if draft == text:
             finish()
@@ -144,6 +188,8 @@ class Preview(QtCore.QObject):
 
     def _draft(self, recipe: Recipe) -> Recipe:
         """What can be painted quickly; the recipe itself where that can."""
+        if recipe.is_slow:
+            return self._draft(Recipe({**recipe.look, "engine": FAST}, recipe.regions))
         needed = math.sqrt(self._pace / QUICK)
         if recipe.finest >= needed:
             return recipe
@@ -154,6 +200,14 @@ class Preview(QtCore.QObject):
             for look in (recipe.look, *recipe.regions)
         ]
         return Recipe(looks[0], looks[1:])
+
+    def _is_watched(self) -> bool:
+        """Whether the active layer is being painted, and the stage left to its sketches."""
+        return self._watching and any(task.layer == self._layer for task in self._jobs.tasks)
+
+    def _show_sketch(self, task: Task, sketch: Any) -> None:
+        if self._watching and task.layer == self._layer and self._stage.small is not None:
+            self._stage.show_sketch(sketch)
 
     def _find(self, region: dict[str, Any]) -> None:
         """Show a region's mask."""

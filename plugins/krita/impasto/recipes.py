@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from .client.looks import NO_STYLE, Enclosure, Package, Part, job, with_selection
 from .client.picks import parse as parse_picks
+from .client.qualities import FAST
 from .settings import USUAL
 from .texts import Unsuitable, _
 
@@ -42,6 +43,11 @@ class Recipe(NamedTuple):
     def paints(self) -> bool:
         """Whether there is anything to paint."""
         return bool(self.look["style"]) or any(_style(region) for region in self.regions)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the painting takes its time, and shows sketches."""
+        return self.look["engine"] != FAST
 
     @property
     def finest(self) -> float:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .client.qualities import FAST
+
 LIMITS = {"strength": (0.0, 1.0), "scale": (0.25, 4.0), "keep_color": (0.0, 1.0), "detail": (0.0, 1.0)}
 USUAL: dict[str, float] = {"strength": 1.0, "scale": 1.0, "keep_color": 0.0, "detail": 0.6}
 
@@ -15,8 +17,9 @@ MOST_FAVOURITES = 9
 
 
 def new_look() -> dict[str, Any]:
-    """A look without a style: `style` is a list of [name or path, weight]; the rest are `USUAL`."""
-    return {"style": [], **USUAL}
+    """A look without a style: `style` is a list of [name or path, weight], `engine` the daemon's name of
+    one; the rest are `USUAL`."""
+    return {"style": [], "engine": FAST, **USUAL}
 
 
 @dataclass
@@ -50,6 +53,8 @@ def checked_look(data: Any) -> dict[str, Any]:
         value = data.get(name)
         if _is_number(value):
             look[name] = min(max(float(value), low), high)
+    if isinstance(data.get("engine"), str):
+        look["engine"] = data["engine"]
     style = data.get("style")
     for part in style if isinstance(style, list) else []:
         if isinstance(part, list) and len(part) == 2 and isinstance(part[0], str) and _is_number(part[1]):

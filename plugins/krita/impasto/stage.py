@@ -6,7 +6,7 @@ from typing import Any
 
 from .client.picks import Picks
 from .client.planes import Small
-from .pictures import on_checks, painted, shown, stained
+from .pictures import on_checks, painted, shown, sketched, stained
 from .qt import Qt, QtCore, QtGui, QtWidgets
 from .texts import _
 
@@ -59,6 +59,12 @@ class Stage(QtWidgets.QLabel):
         assert self.small is not None
         # The layer that will be added lies over the one that is painted.
         self._after = on_checks(painted(self._before, self.small, data))
+        self._draw()
+
+    def show_sketch(self, sketch: Any) -> None:
+        """Show a picture of how the painting stands."""
+        assert self.small is not None
+        self._after = on_checks(sketched(self._before, self.small, sketch))
         self._draw()
 
     def show_mask(self, mask: bytes | None, picks: Picks | None) -> None:

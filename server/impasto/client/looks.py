@@ -89,8 +89,11 @@ class Package:
         ]
 
     def look(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The keys of a look among `values`, without those that have their default value."""
+        """The keys of a look among `values`, with the engine's `options`, without those that have their
+        default value."""
         look = {key: values[key] for key, usual in DEFAULTS.items() if values.get(key, usual) != usual}
+        if values.get("options"):
+            look["options"] = dict(values["options"])
         if values.get("style"):
             look["style"] = self.style(values["style"])
         return look

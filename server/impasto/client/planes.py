@@ -23,6 +23,15 @@ class Small(NamedTuple):
     scale: float
     mask: bytes | None = None
 
+    @property
+    def cover(self) -> bytes | None:
+        """How much of each pixel a painting covers, a byte a pixel: its own alpha, thinned by the
+        selection. None where it is all."""
+        if self.channels in (1, 3):
+            return self.mask
+        alpha = bytes(self.data[self.channels - 1 :: self.channels])
+        return alpha if self.mask is None else multiplied(alpha, self.mask)
+
     def meta(self) -> dict[str, object]:
         """What the daemon is told of it."""
         sides = {"width": self.width, "height": self.height, "channels": self.channels}

@@ -31,7 +31,8 @@ class Picker(Gtk.Box):
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._small, self._size, self._picked = small, size, picked
         self._width, self._height, _scale = fitted(small.width, small.height, across, down)
-        self._picture = self._fit(picture.shown(small))
+        self._before = picture.shown(small)
+        self._picture = self._fit(self._before)
         self._stained = self._picture
         self._picks = Picks()
         self._pressed: tuple[int, int] | None = None
@@ -90,6 +91,14 @@ class Picker(Gtk.Box):
         self._stained = self._fit(picture.on_checks(painted))
         self._picks = Picks()
         self._draw()
+
+    def show_sketch(self, jpeg: bytes) -> None:
+        """Show a sketch of the painting that comes about."""
+        found = picture.sketched(self._before, self._small, jpeg)
+        if found is not None:
+            self._stained = self._fit(found)
+            self._picks = Picks()
+            self._draw()
 
     def _fit(self, pixbuf: Any) -> Any:
         return pixbuf.scale_simple(self._width, self._height, GdkPixbuf.InterpType.BILINEAR)

@@ -47,6 +47,21 @@ def painted(before: Any, small: Small, data: bytes) -> Any:
     return over(before, pixbuf(rgba(data, small.channels, small.mask), small.width, small.height))
 
 
+def sketched(before: Any, small: Small, jpeg: bytes) -> Any:
+    """`before` with a sketch of the painting over it, as `painted` would show that; None where the
+    sketch is no picture."""
+    found = decoded(jpeg)
+    if found is None:
+        return None
+    found = found.scale_simple(small.width, small.height, GdkPixbuf.InterpType.BILINEAR)
+    if small.channels < 3:
+        found.saturate_and_pixelate(found, 0.0, False)
+    line, data = found.get_rowstride(), found.get_pixels()
+    width = 3 * small.width
+    rgb = b"".join(data[row * line : row * line + width] for row in range(small.height))
+    return over(before, pixbuf(rgba(rgb, 3, small.cover), small.width, small.height))
+
+
 def stained(below: Any, mask: bytes, colour: tuple[int, int, int], strength: float = 0.55) -> Any:
     """`below` with a mask shown in a colour."""
     return over(below, pixbuf(stain(mask, colour, strength), below.get_width(), below.get_height()))
@@ -87,15 +102,21 @@ def dot(target: Any, x: int, y: int, colour: int) -> None:
     fill(target, x - 3, y - 3, 7, 7, colour)
 
 
-def from_file(data: bytes, side: int) -> Any | None:
-    """An encoded picture, cut to a square of `side`; None where it is no picture."""
+def decoded(data: bytes) -> Any | None:
+    """An encoded picture; None where it is none."""
     loader = GdkPixbuf.PixbufLoader()
     try:
         loader.write(data)
         loader.close()
     except GLib.Error:
         return None
-    return square(loader.get_pixbuf(), side)
+    return loader.get_pixbuf()
+
+
+def from_file(data: bytes, side: int) -> Any | None:
+    """An encoded picture, cut to a square of `side`; None where it is no picture."""
+    found = decoded(data)
+    return None if found is None else square(found, side)
 
 
 def of_extra(ref: str, source: Any, side: int) -> Any | None:

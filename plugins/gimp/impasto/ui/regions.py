@@ -15,7 +15,8 @@ from client.courier import Stale  # noqa: E402
 from client.looks import LAYER, NO_STYLE, PICTURE, job, title  # noqa: E402
 from client.looks import parse as parts  # noqa: E402
 from client.picks import Picks, parse  # noqa: E402
-from gi.repository import GimpUi, Gtk, Pango  # noqa: E402
+from client.qualities import previewed  # noqa: E402
+from gi.repository import GimpUi, GLib, Gtk  # noqa: E402
 from layers import Trouble  # noqa: E402
 from painter import open_courier  # noqa: E402
 from texts import _  # noqa: E402
@@ -24,6 +25,8 @@ from ui import picture, subjects  # noqa: E402
 from ui.finder import Finder  # noqa: E402
 from ui.gallery import Shelf  # noqa: E402
 from ui.picker import COLOURS, Picker  # noqa: E402
+from ui.quality import QualityBox  # noqa: E402
+from ui.region_form import RegionForm  # noqa: E402
 from ui.region_list import RegionList  # noqa: E402
 from ui.style_window import StyleWindow  # noqa: E402
 
@@ -42,7 +45,7 @@ class RegionsDialog:
         self._config, self._image, self._layer = config, image, layer
         self._regions = settings.regions(config)
         self._masks: dict[int, bytes] = {}
-        self._filling = False
+        self._keeping = False
         self._shelf = Shelf()
         self._courier, self._finding = open_courier(), open_courier()
         self._finder = Finder(self._finding, image, layer)
@@ -50,12 +53,9 @@ class RegionsDialog:
         self.dialog.set_ok_label(_("_Paint"))
         self._picker = Picker(self._finder.small, self._finder.size, *SIZE, self._pick)
         self._list = RegionList(self._describe, self._choose, self._add, self._move, self._remove)
-        self._subject = subjects.SubjectBox(image, layer)
-        self._style = Gtk.Button()
+        self._form = RegionForm(image, layer, self._choose_subject, self._ask_style, self._set_numbers)
         self._styles = StyleWindow(self.dialog, self._shelf, layer, self._set_style, self._take)
-        self._strength = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0.0, 1.0, 0.01)
-        self._feather = Gtk.SpinButton.new_with_range(0, 500, 1)
-        self._grow = Gtk.SpinButton.new_with_range(-500, 500, 1)
+        self._quality = QualityBox(config, self._shelf)
         self._preview = Gtk.ToggleButton(label=_("_Preview the painting"), use_underline=True)
         self._arrange()
         if not self._regions:
@@ -66,6 +66,7 @@ class RegionsDialog:
         self._shelf.load(self._courier, self._loaded, self._picker.say)
         self._finder.warm()
         config.connect("notify::regions", lambda *_: self._follow())
+        config.connect("notify::engine", lambda *_: self._show())
 
     def run(self) -> bool:
         """Show it until the user has decided."""
@@ -77,33 +78,11 @@ class RegionsDialog:
         return agreed
 
     def _arrange(self) -> None:
-        self._strength.set_value_pos(Gtk.PositionType.RIGHT)
-        # The width that a style's name would like to have must not move the picture.
-        self._style.add(Gtk.Label(ellipsize=Pango.EllipsizeMode.END, max_width_chars=1))
-        self._style.connect("clicked", lambda _button: self._ask_style())
-        grid = Gtk.Grid(row_spacing=6, column_spacing=8)
-        for row, (text, widget, hint) in enumerate(
-            (
-                (_("_What:"), self._subject, ""),
-                (_("_Style:"), self._style, ""),
-                (_("S_trength:"), self._strength, _("How much is painted")),
-                (_("_Feather:"), self._feather, _("Pixels over which the edge fades")),
-                (_("_Grow:"), self._grow, _("Pixels that the region becomes larger; below 0 smaller")),
-            )
-        ):
-            label = Gtk.Label(label=text, use_underline=True, xalign=0)
-            label.set_mnemonic_widget(widget)
-            widget.set_hexpand(True)
-            widget.set_tooltip_text(hint or None)
-            grid.attach(label, 0, row, 1, 1)
-            grid.attach(widget, 1, row, 1, 1)
-        self._subject.connect("changed", self._choose_subject)
-        for widget in (self._strength, self._feather, self._grow):
-            widget.connect("value-changed", lambda _widget: self._set_numbers())
         self._preview.connect("toggled", lambda _button: self._show())
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=10)
         right.pack_start(self._list, True, True, 0)
-        right.pack_start(grid, False, False, 0)
+        right.pack_start(self._form, False, False, 0)
+        right.pack_start(self._quality, False, False, 0)
         right.pack_start(self._preview, False, False, 0)
         sides = Gtk.Box(spacing=12, border_width=12)
         sides.pack_start(self._picker, True, True, 0)
@@ -114,6 +93,7 @@ class RegionsDialog:
     # What the widgets show, and what the user does with them.
 
     def _loaded(self) -> None:
+        self._quality.fill()
         self._styles.refill()
         for region in self._regions:
             if not region.get("style") and self._shelf.styles:
@@ -124,7 +104,7 @@ class RegionsDialog:
 
     def _follow(self) -> None:
         """The settings were set elsewhere: by a preset or by Reset."""
-        if not self._filling:
+        if not self._keeping:
             self._regions = settings.regions(self._config) or [self._fresh()]
             self._masks.clear()
             self._list.build(len(self._regions), len(self._regions) - 1)
@@ -173,20 +153,10 @@ class RegionsDialog:
 
     def _fill(self) -> None:
         """Show the chosen region's values."""
-        self._filling = True
         index = self._list.index
         region = {} if index == REST else self._regions[index]
-        for widget in (self._subject, self._feather, self._grow):
-            widget.set_sensitive(index != REST)
-        self._subject.choose(region.get("select", ""))
         strength = self._config.get_property("strength") if index == REST else region.get("strength", 1.0)
-        self._strength.set_value(strength)
-        self._feather.set_value(region.get("feather", 0))
-        self._grow.set_value(region.get("grow", 0))
-        child = self._style.get_child()
-        if child:
-            child.set_text(self._style_title(index))
-        self._filling = False
+        self._form.fill(region, strength, self._style_title(index), index == REST)
 
     def _changed(self) -> None:
         """Put what was edited into the settings, and show it in the list."""
@@ -199,9 +169,9 @@ class RegionsDialog:
         told = [region for region in self._regions if region["select"]]
         for region in told:
             region["name"] = subjects.title(region["select"], self._image, self._layer)
-        self._filling = True
+        self._keeping = True
         settings.set_regions(self._config, told)
-        self._filling = False
+        self._keeping = False
 
     def _choose(self, _index: int) -> None:
         self._fill()
@@ -238,12 +208,10 @@ class RegionsDialog:
         self._changed()
         self._show(picks)
 
-    def _choose_subject(self, box: Any) -> None:
-        if self._filling or self._list.index == REST:
+    def _choose_subject(self, select: str) -> None:
+        if self._list.index == REST:
             return
-        name = box.get_active_id()
-        region = self._regions[self._list.index]
-        region["select"] = "" if name == subjects.CLICKED else name
+        self._regions[self._list.index]["select"] = select
         self._changed()
         self._show()
 
@@ -271,15 +239,11 @@ class RegionsDialog:
         else:
             self._regions[self._list.index][ref] = extras.kept(ref, source)
 
-    def _set_numbers(self) -> None:
-        if self._filling:
-            return
+    def _set_numbers(self, numbers: dict[str, float]) -> None:
         if self._list.index == REST:
-            self._config.set_property("strength", self._strength.get_value())
+            self._config.set_property("strength", numbers["strength"])
         else:
-            region = self._regions[self._list.index]
-            region |= {"strength": round(self._strength.get_value(), 3), "feather": self._feather.get_value()}
-            region["grow"] = self._grow.get_value()
+            self._regions[self._list.index] |= numbers
             self._keep()
         self._show()
 
@@ -327,13 +291,20 @@ class RegionsDialog:
             self._picker.say(_("Click on a thing first, or choose a style for the rest."))
             return
         small = self._finder.small
-        text = job(look, told)
+        text = job(previewed(look), told)
 
         def paint(client: Any, stale: Stale) -> bytes:
+            def sketched(jpeg: bytes) -> None:
+                GLib.idle_add(show_sketch, jpeg, stale)
+
             _meta, data = client.run(
-                text, small.meta(), small.data, None, stale, "interactive", package.enclosures
+                text, small.meta(), small.data, None, stale, "interactive", package.enclosures, sketched
             )
             return bytes(data)
+
+        def show_sketch(jpeg: bytes, stale: Stale) -> None:
+            if self._preview.get_active() and not stale():
+                self._picker.show_sketch(jpeg)
 
         def done(data: bytes) -> None:
             self._picker.say("")

@@ -59,6 +59,13 @@ class Stage(Gtk.Box):
         self._after = picture.on_checks(picture.painted(self._before, self._small, data))
         self._draw()
 
+    def show_sketch(self, jpeg: bytes) -> None:
+        """Show a sketch of the painting that comes about."""
+        found = picture.sketched(self._before, self._small, jpeg)
+        if found is not None:
+            self._after = found
+            self._draw()
+
     def _moved(self, _widget: Any, event: Any) -> bool:
         self._line = min(max(int(event.x), 0), self._small.width)
         if self._line < 6:  # the edge is hard to hit
