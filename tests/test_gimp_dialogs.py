@@ -296,7 +296,7 @@ def test_regions(desk: Desk) -> None:
     desk.screen.click(x + 694, y + 446)
     # How much of it is marked is the business of the segmenter's own tests.
     water = desk.settled("regions-water", window, lambda shot: differ(before, shot, POND) > 4)
-    desk.screen.click(x + 764, y + 444)
+    desk.screen.click(x + 764, y + 487)
     desk.settled(
         "regions-preview",
         window,
