@@ -2,12 +2,14 @@
 """Compare the engine optimise with a plain torch implementation of the same loss: time and loss.
 
     scripts/bench_optimise.py CONTENT STYLE [--size 512] [--rounds 5] [--loss-size 384] [--steps 100]
+        [--whole]
 
 Plain is what a reader of Gatys et al. 2015 writes first: float32, autograd through conv2d, Adam, one size.
 Both use the same layers and weights. Prints the median of a step at --size, on the clock and therefore for a
 quiet machine, and the ratio of times paired round by round. Then both descend at --loss-size, step for step
-from the photograph, and so does the whole engine, coarse to fine, with several weights of the content; all
-are measured in float32 by the plain loss.
+from the photograph. The whole engine, coarse to fine, takes as many steps as look at the same number of
+pixels, with its own weight of the content and with others, until the content distance of plain lies between
+theirs. All are measured in float32 by the plain loss. With --whole, plain and the whole engine are all.
 """
 
 from __future__ import annotations
@@ -38,6 +40,10 @@ WEIGHTS = (
     float(OPTIONS["content_weight"].default),
     float(OPTIONS["smoothness"].default),
 )
+
+
+MOST = 4
+"""Weights of the content that the whole engine is tried with, from its own on."""
 
 
 class Plain:
@@ -94,31 +100,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--loss-size", type=int, default=384)
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument(
+        "--whole", action="store_true", help="compare losses only, and those of the whole engine"
+    )
     options = parser.parse_args()
     path = require("vgg19-normalised")
     vgg = Vgg(path, "cpu", quick_dtype("cpu"))
     both = [load(file).to_srgb() for file in (options.content, options.style)]
 
     def pair(size: int) -> tuple[Tensor, Tensor]:
-        photo, painting = (pictures.tensor(pictures.within(x, size**2).clip(0, 1), "cpu") for x in both)
+        photo, painting = (pictures.tensor(pictures.within(x, size**2), "cpu") for x in both)
         return photo.contiguous(), painting.contiguous()
 
     def ours(photo: Tensor, painting: Tensor) -> Objective:
         return Objective(vgg, photo, [painting], [1.0], "gram", WEIGHTS, lambda: None)
 
-    photo, painting = pair(options.size)
-    contenders = {"plain": Plain(path, photo, painting).slope, "ours": ours(photo, painting).slope}
-    seconds = {name: [timed(slope, photo) for _ in range(2)] for name, slope in contenders.items()}
-    for _ in range(options.rounds):
-        for name, slope in contenders.items():
-            seconds[name].append(timed(slope, photo))
-    seconds = {name: times[2:] for name, times in seconds.items()}
-    paired = [ours / plain for ours, plain in zip(seconds["ours"], seconds["plain"], strict=True)]
-    threads = torch.get_num_threads()
-    for name, times in seconds.items():
-        print(f"{name:<6} {statistics.median(times):.3f} s a step, {options.size} px, {threads} threads")
-    print(f"ratio  {statistics.median(paired):.3f} ({min(paired):.3f} to {max(paired):.3f})")
-
+    if not options.whole:
+        photo, painting = pair(options.size)
+        plain, engine = Plain(path, photo, painting), ours(photo, painting)
+        compare_times({"plain": plain.slope, "ours": engine.slope}, photo, options.rounds)
     photo, painting = pair(options.loss_size)
     plain, engine = Plain(path, photo, painting), ours(photo, painting)
     print(f"\n{options.steps} steps, {options.loss_size} px     loss    style  content  seconds")
@@ -139,7 +139,7 @@ def main() -> None:
         adam.step()
         image.data.clamp_(0, 1)
     wanted, best = told("plain", image, began)
-    for method in RATES:
+    for method in () if options.whole else RATES:
         began = time.perf_counter()
         found = descend(photo, engine.slope, options.steps, lambda: None, lambda step, point: None, method)
         told(f"ours, {method}", found, began)
@@ -149,16 +149,35 @@ def main() -> None:
     largest = WORK_PIXELS**0.5
     own = (("size", round(largest)), ("style_scale", options.loss_size / largest))
     given = pictures.array(photo, *photo.shape[2:])
-    for content_weight in (WEIGHTS[1] / 2, WEIGHTS[1], 2 * WEIGHTS[1]):
-        chosen = (*own, ("steps", options.steps), ("content_weight", content_weight))
+    # Of an average step, as a share of one at full size.
+    work = sum(size**2 * share for size, share in OptimiseEngine.stages)
+    content_weight = WEIGHTS[1]
+    while len(curve) < MOST and not (curve and min(curve)[0] <= wanted <= max(curve)[0]):
+        chosen = (*own, ("steps", round(options.steps / work)), ("content_weight", content_weight))
         began = time.perf_counter()
         painted = whole.paint(given, (source,), Look(options=chosen), lambda: None)
         image = pictures.tensor(painted, "cpu")
         curve.append(told(f"engine, content {content_weight:.2f}", image, began))
+        content_weight *= 1.5 if curve[-1][0] > wanted else 1 / 1.5
     contents, styles = zip(*sorted(curve), strict=True)
     if contents[0] <= wanted <= contents[-1]:
         there = float(np.interp(wanted, contents, styles))
         print(f"\nat a content distance of {wanted:.5f}: style {there:.5f}, plain {best:.5f}")
+
+
+def compare_times(contenders: dict[str, Callable[[Tensor], object]], photo: Tensor, rounds: int) -> None:
+    """Print the median of a step of plain and ours, and how they compare in each round."""
+    seconds = {name: [timed(slope, photo) for _ in range(2)] for name, slope in contenders.items()}
+    for _ in range(rounds):
+        for name, slope in contenders.items():
+            seconds[name].append(timed(slope, photo))
+    seconds = {name: times[2:] for name, times in seconds.items()}
+    paired = [ours / plain for ours, plain in zip(seconds["ours"], seconds["plain"], strict=True)]
+    height, width = photo.shape[2:]
+    for name, times in seconds.items():
+        print(f"{name:<6} {statistics.median(times):.3f} s a step, {width} x {height}, ", end="")
+        print(f"{torch.get_num_threads()} threads")
+    print(f"ratio  {statistics.median(paired):.3f} ({min(paired):.3f} to {max(paired):.3f})")
 
 
 def timed(slope: Callable[[Tensor], object], image: Tensor) -> float:

@@ -69,7 +69,7 @@ def read(table: Path) -> list[dict[str, str]]:
 
 def compare(photo: Path, style: str, size: int) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
     """A row for each engine, and the photograph with the paintings."""
-    small = pictures.within(load(photo).to_srgb(), size**2).clip(0, 1)
+    small = pictures.within(load(photo).to_srgb(), size**2)
     (source,) = sources((StyleRef(style),))
     assert source.picture is not None
     painting = pictures.within(source.picture, size**2)

@@ -184,7 +184,7 @@ def test_constraints_pin_each_package_once() -> None:
 
 
 HOSTS = re.compile(
-    r"pypi\.org|pythonhosted\.org|download\.pytorch\.org|npmjs\.(org|com)|debian\.org/debian"
+    r"pypi\.org|pythonhosted\.org|download\.pytorch\.org/whl|npmjs\.(org|com)|debian\.org/debian"
     r"|--(extra-)?index-url|--find-links"
 )
 PATHS = re.compile(r"(?<![\w.:/-])(/root/|/opt/\w|/work/|/mnt/|/home/\w|/Users/\w)|\b[A-Z]:\\Users")

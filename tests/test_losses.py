@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from impasto.errors import ImpastoError
+from impasto.engines.pictures import loss_network
+from impasto.errors import ImpastoError, UsageError
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -92,6 +94,43 @@ def test_the_network_has_the_right_gradient(vgg: Vgg, size: tuple[int, int], ask
     assert torch.autograd.gradcheck(activations, (rand(1, 3, *size).requires_grad_(),))
 
 
+def test_torchvision_names_the_same_network_and_takes_other_colours(tmp_path: Path) -> None:
+    """In its true shapes, with random weights; where it pads with zeros, we reflect."""
+    vision = pytest.importorskip("torchvision").models.vgg
+    torch.manual_seed(0)
+    layers = vision.make_layers(vision.cfgs["E"])
+    saved = {f"features.{name}": value for name, value in layers.state_dict().items()}
+    torch.save(saved | {"classifier.0.weight": torch.zeros(4, 4)}, tmp_path / "vgg.pth")
+    image = rand(1, 3, 32, 48).float()
+    network = Vgg(tmp_path / "vgg.pth", "cpu")
+    with torch.no_grad():
+        found = network(image, "relu5_1", nothing)
+        mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
+        x, wanted = (image - mean) / deviation, []
+        for number, layer in enumerate(layers):
+            if isinstance(layer, torch.nn.Conv2d):
+                layer.padding_mode = "reflect"
+            x = layer(x)
+            if number in (1, 6, 11, 20, 29):
+                wanted.append(x)
+    for ours, theirs in zip(found.values(), wanted, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4 * float(theirs.max()))
+    painting = rand(1, 3, 40, 36, seed=1).float() ** 3
+    objective = losses.Objective(network, image, [painting], [1.0], "gram", (1.0, 0.3, 10.0), nothing)
+    changed = descend(image, objective.slope, 20, nothing, lambda step, point: None)
+    assert objective.slope(changed)[0] < objective.slope(image)[0] / 2
+
+
+def test_the_network_that_compares_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMPASTO_VGG", raising=False)
+    assert loss_network() == "vgg19-normalised"
+    monkeypatch.setenv("IMPASTO_VGG", "vgg19-torchvision")
+    assert loss_network() == "vgg19-torchvision"
+    monkeypatch.setenv("IMPASTO_VGG", "vgg19")
+    with pytest.raises(UsageError, match="vgg19-normalised"):
+        loss_network()
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_tiles_give_the_loss_and_gradient_of_the_whole(vgg: Vgg, masked: bool) -> None:
     photo, image = rand(1, 3, 230, 320), rand(1, 3, 230, 320, seed=3)
@@ -107,10 +146,12 @@ def test_tiles_give_the_loss_and_gradient_of_the_whole(vgg: Vgg, masked: bool) -
     assert (tiled_gradient - gradient).abs().max() < 1e-6 * gradient.abs().max()
 
 
-@pytest.mark.parametrize(("height", "width"), [(33, 700), (512, 512), (513, 512), (1000, 1777)])
-def test_tiles_cover_each_pixel_once_and_stay_small(height: int, width: int) -> None:
+@pytest.mark.parametrize(("height", "width"), [(33, 700), (577, 576), (1000, 1777), (2000, 3000)])
+def test_tiles_cover_each_pixel_once_and_stay_small_and_few(height: int, width: int) -> None:
     count = np.zeros((height, width), int)
-    for tile in losses.tiles(height, width):
+    found = losses.tiles(height, width)
+    assert len(found) in (1, -(-height // losses.TILE) * -(-width // losses.TILE))
+    for tile in found:
         count[tile.rows, tile.columns] += 1
         seen = (tile.seen_rows.stop - tile.seen_rows.start) * (
             tile.seen_columns.stop - tile.seen_columns.start

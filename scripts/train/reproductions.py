@@ -29,7 +29,7 @@ def main() -> None:
     folder = parser.parse_args().paintings
     gallery.PAINTINGS.mkdir(exist_ok=True)
     for style in gallery.styles():
-        small = within(load(folder / style.painting).to_srgb(), AREA).clip(0, 1)
+        small = within(load(folder / style.painting).to_srgb(), AREA)
         picture = Raster(quantise(small, "uint8"), format="jpeg")
         publish(gallery.PAINTINGS / f"{style.name}.jpg", encode(picture, "jpeg", 8, QUALITY))
 

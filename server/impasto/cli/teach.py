@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from impasto.cli.progress import shown_progress
-    from impasto.engines.pictures import torch_device
+    from impasto.engines.pictures import loss_network, torch_device
     from impasto.models import gallery
     from impasto.models.store import require
     from impasto.raster import format_of
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--steps must lie between 1 and 100000, not {args.steps}.")
     format_name = format_of(args.sample) if args.sample else ""
     device = torch_device("teach")
-    vgg_file = require("vgg19-normalised")
+    vgg_file = require(loss_network())
     pictures = [read(path) for path in args.picture]
     photographs = [read(path) for path in photographs_of(args.photos or gallery.BUNDLED / "photographs")]
 

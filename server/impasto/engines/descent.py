@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -24,15 +25,27 @@ RATES = {"adam": 0.03, "lbfgs": 1.0}
 0.04 a corner was once caught in glaring colours."""
 
 
+REMEMBERED = 40_000_000
+"""Numbers of pictures that L-BFGS looks back on, twice: a dozen of default size, few of a large one."""
+
+
 def optimiser(method: str, point: Tensor, rate: float) -> torch.optim.Optimizer:
     if method == "lbfgs":
-        return torch.optim.LBFGS([point], rate, max_iter=1, max_eval=1, history_size=10)
-    return torch.optim.Adam([point], rate, betas=(0.9, 0.99))
+        history = max(2, min(10, REMEMBERED // point.numel()))
+        return torch.optim.LBFGS([point], rate, max_iter=1, max_eval=1, history_size=history)
+    # Fused, it needs no copies of a large picture beyond its two averages.
+    fused = point.device.type in ("cpu", "cuda")
+    return torch.optim.Adam([point], rate, betas=(0.9, 0.99), fused=fused)
 
 
 def prepare() -> None:
     """Take a step on nothing: at its first, torch imports modules for a second, deaf to who would stop it."""
     descend(torch.zeros(1, 3, 1, 1), lambda x: (x.sum(), x.sign()), 1, lambda: None, lambda step, point: None)
+
+
+def finite(x: Tensor) -> bool:
+    """Whether all numbers are, seen without a copy."""
+    return all(map(math.isfinite, (float(bound) for bound in x.aminmax())))
 
 
 def descend(
@@ -64,6 +77,7 @@ def descend(
     rate = RATES[method] if rate is None else rate
     # L-BFGS flattens its parameter, which channels_last forbids.
     point = image.detach().clone(memory_format=torch.contiguous_format)
+    del image  # a large one, unless the caller wants it
     good, average, share = point.clone(), torch.zeros_like(point), 0.0
     lowest, failures = float("inf"), 0
     search = optimiser(method, point, rate)
@@ -71,7 +85,7 @@ def descend(
         check()
         value, gradient = slope(point)
         loss = float(value)
-        if not (loss <= DIVERGED * lowest and bool(torch.isfinite(gradient).all())):
+        if not (loss <= DIVERGED * lowest and finite(gradient)):
             failures += 1
             if failures > HALVINGS:
                 raise ImpastoError("The optimisation found no finite loss; try another style or scale.")
@@ -83,10 +97,12 @@ def descend(
         good.copy_(point)
         lowest = min(lowest, loss)
         point.grad = gradient.contiguous()
+        del gradient
         if method == "adam":
             # Fading out: the last steps settle the noise of the first.
             search.param_groups[0]["lr"] = rate * (1 - 0.9 * step / steps)
         search.step(lambda loss=loss: loss)  # pyright: ignore[reportArgumentType]
+        point.grad = None
         point.clamp_(0, 1)
         average.mul_(AVERAGED).add_(point, alpha=1 - AVERAGED)
         share = AVERAGED * share + (1 - AVERAGED)

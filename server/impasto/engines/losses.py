@@ -55,10 +55,15 @@ class Tile:
     seen_rows: slice
     seen_columns: slice
 
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """Of the tile in what it sees: top, left, height and width."""
+        top, left = (self.rows.start - self.seen_rows.start), (self.columns.start - self.seen_columns.start)
+        return top, left, self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
     def own(self, features: Tensor, stride: int) -> Tensor:
         """The part of features of what is seen that belongs to the tile itself."""
-        top, left = (self.rows.start - self.seen_rows.start), (self.columns.start - self.seen_columns.start)
-        high, wide = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        top, left, high, wide = self.place
         top, left, high, wide = top // stride, left // stride, -(-high // stride), -(-wide // stride)
         return features[..., top : top + high, left : left + wide]
 
@@ -69,7 +74,8 @@ def tiles(height: int, width: int, side: int = TILE) -> list[Tile]:
         return [Tile(slice(0, height), slice(0, width), slice(0, height), slice(0, width))]
 
     def cut(length: int) -> Iterator[tuple[slice, slice]]:
-        step = max(GRID, -(-length // -(-length // side)) // GRID * GRID)
+        step = -(-length // -(-length // side))
+        step += -step % GRID
         for start in range(0, length, step):
             stop = min(length, start + step)
             yield slice(start, stop), slice(max(0, start - HALO), min(length, stop + HALO))
@@ -120,15 +126,26 @@ def relative(x: Tensor, target: Tensor) -> Tensor:
     return (x - target).square().sum(dims) / (target.square().sum(dims) + 1e-12)
 
 
+def differences(x: Tensor, height: int, width: int) -> Tensor:
+    """Sum of the squared differences of the first `height` x `width` pixels of (N, 3, H, W) to those below
+    and to the right."""
+    seen = x[:, :, : height + 1, : width + 1]
+    down, across = seen.diff(dim=2)[..., :width], seen.diff(dim=3)[:, :, :height]
+    return down.square().sum() + across.square().sum()
+
+
 def variation(x: Tensor) -> Tensor:
     """Mean squared difference of neighbours in (N, 3, H, W)."""
-    down = (x[:, :, 1:] - x[:, :, :-1]).square().sum()
-    across = (x[:, :, :, 1:] - x[:, :, :, :-1]).square().sum()
-    return (down + across) / x.numel()
+    return differences(x, x.shape[2], x.shape[3]) / x.numel()
 
 
 class Style(Protocol):
     """The style of one layer."""
+
+    @staticmethod
+    def known(features: Tensor) -> Tensor:
+        """What it needs to know of a style picture's features, (1, C, h, w)."""
+        ...
 
     def draw(self) -> None:
         """Called before each step: choose anew what is random."""
@@ -147,16 +164,20 @@ class GramStyle:
     """Distance of Gram matrices (Gatys et al. 2015), relative to the target's.
 
     Args:
-        targets: features of the layer for each style picture, (1, C, h, w).
+        targets: what `known` makes of the features of each style picture.
         shares: weights of the style pictures, of sum 1.
         weights: of each tile's features.
     """
 
     def __init__(self, targets: Sequence[Tensor], shares: Sequence[float], weights: Sequence[Tensor]) -> None:
-        parts = [share * gram(x) for x, share in zip(targets, shares, strict=True)]
-        self.target = torch.stack(parts).sum(0)
+        self.target = torch.stack([share * x for x, share in zip(targets, shares, strict=True)]).sum(0)
         self.total = sum(float(weight.sum()) for weight in weights)
         self.masked = any(bool((weight < 1).any()) for weight in weights)
+
+    @staticmethod
+    def known(features: Tensor) -> Tensor:
+        """See `Style.known`: the Gram matrix."""
+        return gram(features)
 
     def draw(self) -> None:
         """See `Style.draw`: nothing is random."""
@@ -186,9 +207,14 @@ class WassersteinStyle:
         self.places = [weight.flatten().nonzero()[:, 0] for weight in weights]
         self.counts = [len(places) for places in self.places]
         self.samples = min(SAMPLES, sum(self.counts))
-        self.pools = [wide(x[0].flatten(1)) for x in targets]
+        self.pools = targets
         self.drawn = [max(1, round(share * self.samples)) for share in shares]
         self.draw()
+
+    @staticmethod
+    def known(features: Tensor) -> Tensor:
+        """See `Style.known`: all of them, (C, n)."""
+        return wide(features[0].flatten(1))
 
     def _choose(self, count: int, out_of: int) -> Tensor:
         return torch.randint(out_of, (count,), generator=self.random)
@@ -257,6 +283,7 @@ class Objective:
         self.vgg, self.check = vgg, check
         self.style_weight, self.content_weight, self.variation_weight = weights
         self.tiles = tiles(photo.shape[2], photo.shape[3], side)
+        self.numbers = photo.numel()
         self.coverage: list[dict[str, Tensor]] = [{} for _ in self.tiles]
         for name, stride in STRIDES.items():
             inside = region(mask, photo, stride)
@@ -270,12 +297,15 @@ class Objective:
             ]
             energy = (float(wide(x).square().sum()) for x in self.content)
             self.energy = sum(energy) + 1e-12
-            found = [vgg(painting, STYLE_LAYERS[-1], check) for painting in paintings]
+            known = [
+                {name: STYLES[kind].known(x) for name, x in vgg(painting, STYLE_LAYERS[-1], check).items()}
+                for painting in paintings
+            ]
         random = torch.Generator().manual_seed(seed % 2**63)
         extra = (random,) if kind == "wasserstein" else ()
         self.styles: dict[str, Style] = {
             name: STYLES[kind](
-                [features[name] for features in found],
+                [features[name] for features in known],
                 shares,
                 [part[name] for part in self.coverage],
                 *extra,
@@ -289,21 +319,26 @@ class Objective:
         return {name: tile.own(x, STRIDES[name]) for name, x in found.items()}
 
     def summaries(self, seen: Tensor, number: int) -> list[Tensor]:
-        """What the loss needs to know of a tile: a summary for each style layer, and for the content."""
-        features = self.features(seen, self.tiles[number])
+        """What the loss needs to know of a tile: a summary for each style layer, its part of the variation,
+        and of the content's loss."""
+        tile = self.tiles[number]
+        features = self.features(seen, tile)
         weights = self.coverage[number]
         found = [style.summary(features[name], weights[name], number) for name, style in self.styles.items()]
+        top, left, *size = tile.place
+        found.append(differences(seen[..., top:, left:], *size) / self.numbers)
         if self.content:
             difference = wide(features[CONTENT_LAYER]) - wide(self.content[number])
             found.append((difference.square() * weights[CONTENT_LAYER]).sum() / self.energy)
         return found
 
     def combined(self, summaries: Sequence[Sequence[Tensor]]) -> Tensor:
-        """Content and style loss, () float, of the summaries of all tiles."""
+        """The loss, () float, of the summaries of all tiles."""
         columns = list(zip(*summaries, strict=True))
         losses = [style.loss(column) for style, column in zip(self.styles.values(), columns, strict=False)]
         weights = torch.tensor(LAYER_WEIGHTS, device=losses[0].device)
         loss = self.style_weight * (torch.stack(losses) * weights).sum() / weights.sum()
+        loss = loss + self.variation_weight * torch.stack(columns[len(losses)]).sum()
         if self.content:
             loss = loss + self.content_weight * torch.stack(columns[-1]).sum()
         return loss
@@ -312,26 +347,25 @@ class Objective:
         """Loss, () float, and its gradient of a picture, (1, 3, H, W)."""
         for style in self.styles.values():
             style.draw()
-        image = image.detach().requires_grad_()
+        image = image.detach()
         if len(self.tiles) == 1:
-            loss = self.combined([self.summaries(image, 0)]) + self.variation_weight * variation(image)
+            loss = self.combined([self.summaries(image.requires_grad_(), 0)])
             (gradient,) = torch.autograd.grad(loss, image)
             return loss.detach(), gradient
-        smoothness = self.variation_weight * variation(image)
-        (gradient,) = torch.autograd.grad(smoothness, image)
-        views = [image.detach()[..., tile.seen_rows, tile.seen_columns] for tile in self.tiles]
+        views = [image[..., tile.seen_rows, tile.seen_columns] for tile in self.tiles]
         with torch.no_grad():
             known = [self.summaries(view, number) for number, view in enumerate(views)]
         known = [[summary.requires_grad_() for summary in summaries] for summaries in known]
         loss = self.combined(known)
         slopes = iter(torch.autograd.grad(loss, [summary for part in known for summary in part]))
+        gradient = torch.zeros_like(image)
         for number, (tile, view) in enumerate(zip(self.tiles, views, strict=True)):
             view = view.clone().requires_grad_()
             found = self.summaries(view, number)
             torch.autograd.backward(found, [next(slopes) for _ in found])
             assert view.grad is not None
             gradient[..., tile.seen_rows, tile.seen_columns] += view.grad
-        return (loss + smoothness).detach(), gradient
+        return loss.detach(), gradient
 
 
 def region(mask: Tensor | None, photo: Tensor, stride: int) -> Tensor:

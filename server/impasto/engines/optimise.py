@@ -42,7 +42,7 @@ class OptimiseEngine(pictures.PictureEngine):
     title: ClassVar[str] = "Master"
     paper: ClassVar[str] = "Gatys, Ecker & Bethge 2015, arXiv 1508.06576"
     speed: ClassVar[str] = "two minutes"
-    weights: ClassVar[tuple[str, ...]] = ("vgg19-normalised",)
+    weights: ClassVar[tuple[str, ...]] = (pictures.loss_network(),)
     options: ClassVar[Mapping[str, Option]] = OPTIONS
     stages: ClassVar[tuple[tuple[float, float], ...]] = (
         (HALVING**2, 0.2),
@@ -79,7 +79,7 @@ class OptimiseEngine(pictures.PictureEngine):
         height, width = picture.shape[:2]
         # A share of the given size, not a size, because what is given may be a part of a picture.
         share = min(1.0, chosen["size"] ** 2 / WORK_PIXELS)
-        whole = pictures.within(picture, share * height * width).clip(0, 1)
+        whole = pictures.within(picture, share * height * width)
         paintings = [
             pictures.coloured(style.picture, chosen["colours"], picture, mask)
             for style in styles
@@ -93,7 +93,7 @@ class OptimiseEngine(pictures.PictureEngine):
         spent /= spent[-1]
         for number, ((size, steps), (start, stop)) in enumerate(zip(stages, pairwise(spent), strict=True)):
             area = size**2 * whole.shape[0] * whole.shape[1]
-            photo = whole if size == 1 else pictures.within(whole, area).clip(0, 1)
+            photo = whole if size == 1 else pictures.within(whole, area)
             style_area = size**2 * share * WORK_PIXELS * chosen["style_scale"] ** 2
             objective = Objective(
                 self.vgg,
@@ -113,11 +113,18 @@ class OptimiseEngine(pictures.PictureEngine):
                 now = None if progress is None else pictures.array(point, *point.shape[2:])
                 report(start + (stop - start) * step / steps, "painting", now)
 
-            grown = resized(image, photo.shape[1], photo.shape[0]).clip(0, 1)
-            found = descend(
-                pictures.tensor(grown, self.device), objective.slope, steps, check, stepped, chosen["method"]
+            image = pictures.array(
+                descend(
+                    # A copy without a name is gone as soon as the descent has its own.
+                    pictures.tensor(resized(image, photo.shape[1], photo.shape[0]).clip(0, 1), self.device),
+                    objective.slope,
+                    steps,
+                    check,
+                    stepped,
+                    chosen["method"],
+                ),
+                *photo.shape[:2],
             )
-            image = pictures.array(found, *photo.shape[:2])
         return image if image.shape[:2] == (height, width) else resized(image, width, height).clip(0, 1)
 
     def planned(self, steps: int) -> list[tuple[float, int]]:

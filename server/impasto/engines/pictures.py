@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from impasto.engines.options import Option, settled
-from impasto.errors import ModelMissing, UsageError
+from impasto.errors import ModelMissing, UsageError, did_you_mean
 from impasto.job import Look
 from impasto.raster.sampling import resized
 from impasto.runtime import graphics_device
@@ -25,6 +26,23 @@ COLOURS = Option(
     "whose colours the painting takes: the style's, or the photograph's by covariance or by histogram",
     choices=("style", "content", "histogram"),
 )
+
+
+NETWORKS = ("vgg19-normalised", "vgg19-torchvision")
+"""Networks by whose features pictures can be compared."""
+
+
+def loss_network() -> str:
+    """The model that pictures are compared by: what `IMPASTO_VGG` names, or the first of `NETWORKS`.
+
+    Raises:
+        UsageError: it names none of them.
+    """
+    name = os.environ.get("IMPASTO_VGG") or NETWORKS[0]
+    if name not in NETWORKS:
+        near = did_you_mean(name, list(NETWORKS)) or f" (known: {', '.join(NETWORKS)})"
+        raise UsageError(f"IMPASTO_VGG names no model: “{name}”{near}.")
+    return name
 
 
 def torch_device(engine: str) -> str:
@@ -73,12 +91,12 @@ class PictureEngine:
 
 
 def within(picture: np.ndarray, area: float) -> np.ndarray:
-    """The picture, scaled down if it has more pixels than `area`: (h, w, C) float32."""
+    """The picture, of numbers in 0..1, scaled down if it has more pixels than `area`: (h, w, C) float32."""
     height, width = picture.shape[:2]
     factor = math.sqrt(area / (height * width))
     if factor >= 1:
         return picture
-    return resized(picture, max(1, round(width * factor)), max(1, round(height * factor)))
+    return resized(picture, max(1, round(width * factor)), max(1, round(height * factor))).clip(0, 1)
 
 
 def coloured(painting: np.ndarray, colours: Value, photo: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -133,7 +151,7 @@ def tensor(array: np.ndarray, device: str) -> Tensor:
 
 def array(image: Tensor, height: int, width: int) -> np.ndarray:
     """(1, 3, h, w) as (height, width, 3) float32 in 0..1."""
-    result = np.ascontiguousarray(image[0].detach().permute(1, 2, 0).cpu().numpy())
+    result = image[0].detach().permute(1, 2, 0).cpu().numpy()
     if result.shape[:2] != (height, width):
         result = resized(result, width, height)
-    return result.clip(0, 1)
+    return np.clip(result, 0, 1, order="C")

@@ -1,7 +1,8 @@
-"""The normalised VGG-19 (Gatys et al. 2015), the decoder of AdaIN, and statistics of features."""
+"""VGG-19, normalised (Gatys et al. 2015) or torchvision's; the decoder of AdaIN; statistics of features."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ from impasto.engines import Check
 
 LEVELS = (("2", "5"), ("9", "12"), ("16", "19", "22", "25"), ("29", "32", "35", "38"), ("42",))
 """Name of each convolution in the file; a pool stands before each new level."""
+
+TORCHVISION = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
+"""Numbers of the same convolutions among the features of torchvision's VGG-19."""
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of the colours that torchvision's was trained with."""
 
 DECODER = ("1", "up", "5", "8", "11", "14", "up", "18", "21", "up", "25", "28")
 
@@ -32,6 +39,8 @@ def load(path: Path, device: str, dtype: torch.dtype = torch.float32) -> dict[st
     """Weight and bias of each layer in a file, which can hold nothing but tensors."""
     saved = torch.load(path, weights_only=True, map_location=device)
     saved = saved.get("model", saved)
+    if f"features.{TORCHVISION[0]}.weight" in saved:
+        saved = from_torchvision(saved)
     names = [name.removesuffix(".weight") for name in saved if name.endswith(".weight")]
     return {
         name: (
@@ -40,6 +49,18 @@ def load(path: Path, device: str, dtype: torch.dtype = torch.float32) -> dict[st
         )
         for name in names
     }
+
+
+def from_torchvision(saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Torchvision's VGG-19 by the names of the normalised one, as far as that goes."""
+    names = [name for level in LEVELS for name in level]
+    found = {
+        f"{name}.{part}": saved[f"features.{number}.{part}"]
+        for name, number in zip(names, TORCHVISION, strict=True)
+        for part in ("weight", "bias")
+    }
+    mean, deviation = torch.tensor(IMAGENET, device=found["2.bias"].device)
+    return found | {"0.weight": torch.diag(1 / deviation)[:, :, None, None], "0.bias": -mean / deviation}
 
 
 def padded(x: Tensor) -> Tensor:
@@ -124,9 +145,10 @@ class Vgg:
     """
 
     def __init__(self, path: Path, device: str, dtype: torch.dtype = torch.float32) -> None:
-        self.layers = load(path, device, dtype)
+        exact = load(path, device)
+        self.colour = exact.pop("0")
+        self.layers = {name: (weight.to(dtype), bias.to(dtype)) for name, (weight, bias) in exact.items()}
         self.dtype = dtype
-        self.colour = load(path, device)["0"]
         self.turned: dict[str, Tensor] = {}
 
     def __call__(self, image: Tensor, last: str, check: Check) -> dict[str, Tensor]:
