@@ -146,6 +146,17 @@ def test_tiles_give_the_loss_and_gradient_of_the_whole(vgg: Vgg, masked: bool) -
     assert (tiled_gradient - gradient).abs().max() < 1e-6 * gradient.abs().max()
 
 
+def test_tiles_know_of_a_style_picture_what_the_whole_does(vgg: Vgg) -> None:
+    painting, photo = rand(1, 3, 230, 320, seed=1), rand(1, 3, 24, 20)
+    given = (vgg, photo, [painting], [1.0], "gram", (1.0, 0.5, 2.0), nothing)
+    whole, tiled = (losses.Objective(*given, side=side) for side in (512, 64))
+    for name, style in whole.styles.items():
+        target, same = style.target, tiled.styles[name].target  # type: ignore[attr-defined]
+        assert torch.allclose(same, target, rtol=1e-6)
+    pools = [losses.WassersteinStyle.known(rand(1, 4, 3, 5)), losses.WassersteinStyle.known(rand(1, 4, 2, 5))]
+    assert losses.WassersteinStyle.joined(pools, 25).shape == (4, 25)
+
+
 @pytest.mark.parametrize(("height", "width"), [(33, 700), (577, 576), (1000, 1777), (2000, 3000)])
 def test_tiles_cover_each_pixel_once_and_stay_small_and_few(height: int, width: int) -> None:
     count = np.zeros((height, width), int)

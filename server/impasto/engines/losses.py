@@ -144,7 +144,12 @@ class Style(Protocol):
 
     @staticmethod
     def known(features: Tensor) -> Tensor:
-        """What it needs to know of a style picture's features, (1, C, h, w)."""
+        """What it needs to know of the features of a style picture's tile, (1, C, h, w)."""
+        ...
+
+    @staticmethod
+    def joined(parts: Sequence[Tensor], count: int) -> Tensor:
+        """What it needs to know of a style picture whose tiles have `count` features together."""
         ...
 
     def draw(self) -> None:
@@ -164,7 +169,7 @@ class GramStyle:
     """Distance of Gram matrices (Gatys et al. 2015), relative to the target's.
 
     Args:
-        targets: what `known` makes of the features of each style picture.
+        targets: what `joined` gives for each style picture.
         shares: weights of the style pictures, of sum 1.
         weights: of each tile's features.
     """
@@ -176,8 +181,13 @@ class GramStyle:
 
     @staticmethod
     def known(features: Tensor) -> Tensor:
-        """See `Style.known`: the Gram matrix."""
-        return gram(features)
+        """See `Style.known`: the sum of their products, (C, C)."""
+        return products(features)
+
+    @staticmethod
+    def joined(parts: Sequence[Tensor], count: int) -> Tensor:
+        """See `Style.joined`: the Gram matrix."""
+        return torch.stack(tuple(parts)).sum(0) / count
 
     def draw(self) -> None:
         """See `Style.draw`: nothing is random."""
@@ -215,6 +225,11 @@ class WassersteinStyle:
     def known(features: Tensor) -> Tensor:
         """See `Style.known`: all of them, (C, n)."""
         return wide(features[0].flatten(1))
+
+    @staticmethod
+    def joined(parts: Sequence[Tensor], count: int) -> Tensor:
+        """See `Style.joined`: those of all tiles."""
+        return torch.cat(tuple(parts), 1)
 
     def _choose(self, count: int, out_of: int) -> Tensor:
         return torch.randint(out_of, (count,), generator=self.random)
@@ -297,10 +312,7 @@ class Objective:
             ]
             energy = (float(wide(x).square().sum()) for x in self.content)
             self.energy = sum(energy) + 1e-12
-            known = [
-                {name: STYLES[kind].known(x) for name, x in vgg(painting, STYLE_LAYERS[-1], check).items()}
-                for painting in paintings
-            ]
+            known = [self.known(painting, STYLES[kind], side) for painting in paintings]
         random = torch.Generator().manual_seed(seed % 2**63)
         extra = (random,) if kind == "wasserstein" else ()
         self.styles: dict[str, Style] = {
@@ -312,6 +324,17 @@ class Objective:
             )
             for name in STYLE_LAYERS
         }
+
+    def known(self, painting: Tensor, kind: type[Style], side: int) -> dict[str, Tensor]:
+        """What the style of each layer needs to know of a style picture, (1, 3, h, w)."""
+        height, width = painting.shape[2:]
+        parts: dict[str, list[Tensor]] = {name: [] for name in STYLE_LAYERS}
+        for tile in tiles(height, width, side):
+            features = self.features(painting[..., tile.seen_rows, tile.seen_columns], tile)
+            for name, x in features.items():
+                parts[name].append(kind.known(x))
+        counts = {name: -(-height // stride) * -(-width // stride) for name, stride in STRIDES.items()}
+        return {name: kind.joined(found, counts[name]) for name, found in parts.items()}
 
     def features(self, seen: Tensor, tile: Tile) -> dict[str, Tensor]:
         """The tile's own features of the picture that it sees, (1, 3, h, w)."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 HALVING = 2**-0.5
 
+MARGIN = 8
+"""Pixels beyond each edge that mirror the picture, are painted along and cut off: where the loss network's
+sight ends, colours come out too bright."""
+
 OPTIONS = {
     "steps": Option(300, "steps of all sizes together", 1, 10000),
     "size": Option(512, "side in pixels of a square as large as what is painted at scale 1", 32, 8192),
@@ -79,25 +83,29 @@ class OptimiseEngine(pictures.PictureEngine):
         height, width = picture.shape[:2]
         # A share of the given size, not a size, because what is given may be a part of a picture.
         share = min(1.0, chosen["size"] ** 2 / WORK_PIXELS)
-        whole = pictures.within(picture, share * height * width)
         paintings = [
             pictures.coloured(style.picture, chosen["colours"], picture, mask)
             for style in styles
             if style.picture is not None
         ]
         shares = [style.weight for style in styles]
-        region = None if mask is None else pictures.tensor(mask[:, :, None], self.device)
+        margin = 0 if look.tile else MARGIN
         image = self.first(chosen["start"], picture, styles, look, check)
         stages = self.planned(chosen["steps"])
         spent = np.cumsum([0.0, *(size**2 * steps for size, steps in stages)])
         spent /= spent[-1]
         for number, ((size, steps), (start, stop)) in enumerate(zip(stages, pairwise(spent), strict=True)):
-            area = size**2 * whole.shape[0] * whole.shape[1]
-            photo = whole if size == 1 else pictures.within(whole, area)
+            photo = pictures.within(picture, size**2 * share * height * width)
+            high, wide = photo.shape[:2]
+            inner = (..., slice(margin, margin + high), slice(margin, margin + wide))
+            region = None
+            if mask is not None:
+                around = with_margin(mask[:, :, None], round(margin * height / high))
+                region = pictures.tensor(around, self.device)
             style_area = size**2 * share * WORK_PIXELS * chosen["style_scale"] ** 2
             objective = Objective(
                 self.vgg,
-                pictures.tensor(photo, self.device),
+                pictures.tensor(with_margin(photo, margin), self.device),
                 [pictures.tensor(pictures.within(x, style_area), self.device) for x in paintings],
                 shares,
                 chosen["loss"],
@@ -106,25 +114,30 @@ class OptimiseEngine(pictures.PictureEngine):
                 region,
                 seed=look.seed + number,
             )
+            del photo  # a large one
 
             def stepped(
-                step: int, point: Tensor, steps: int = steps, start: float = start, stop: float = stop
+                step: int,
+                point: Tensor,
+                steps: int = steps,
+                start: float = start,
+                stop: float = stop,
+                inner: tuple[Any, ...] = inner,
+                shape: tuple[int, int] = (high, wide),
             ) -> None:
-                now = None if progress is None else pictures.array(point, *point.shape[2:])
+                now = None if progress is None else pictures.array(point[inner], *shape)
                 report(start + (stop - start) * step / steps, "painting", now)
 
-            image = pictures.array(
-                descend(
-                    # A copy without a name is gone as soon as the descent has its own.
-                    pictures.tensor(resized(image, photo.shape[1], photo.shape[0]).clip(0, 1), self.device),
-                    objective.slope,
-                    steps,
-                    check,
-                    stepped,
-                    chosen["method"],
-                ),
-                *photo.shape[:2],
+            found = descend(
+                # What has no name is gone as soon as the descent has a copy of its own.
+                pictures.tensor(with_margin(resized(image, wide, high).clip(0, 1), margin), self.device),
+                objective.slope,
+                steps,
+                check,
+                stepped,
+                chosen["method"],
             )
+            image = pictures.array(found[inner], high, wide)
         return image if image.shape[:2] == (height, width) else resized(image, width, height).clip(0, 1)
 
     def planned(self, steps: int) -> list[tuple[float, int]]:
@@ -144,3 +157,8 @@ class OptimiseEngine(pictures.PictureEngine):
         if start == "noise":
             return np.random.default_rng(look.seed).random(picture.shape, np.float32)
         return picture
+
+
+def with_margin(picture: np.ndarray, margin: int) -> np.ndarray:
+    """(h, w, C), surrounded by `margin` pixels of its mirror image."""
+    return np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), "symmetric")

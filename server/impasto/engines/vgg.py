@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,59 +82,52 @@ def folded(gradient: Tensor) -> Tensor:
     return gradient[:, :, 1:-1, 1:-1]
 
 
-def unpooled(gradient: Tensor, like: Tensor, places: Tensor) -> Tensor:
-    """The gradient of what was pooled, shaped like `like`, each at its place."""
+def unpooled(gradient: Tensor, pooled: Tensor) -> Tensor:
+    """The gradient of what was pooled, each at its place."""
+    # Found anew, because the places take as much memory as an activation.
+    _, places = F.max_pool2d(pooled, 2, ceil_mode=True, return_indices=True)
     backward = torch.ops.aten.max_pool2d_with_indices_backward
-    return backward(gradient, like, [2, 2], [2, 2], [0, 0], [1, 1], True, places)
+    return backward(gradient, pooled, [2, 2], [2, 2], [0, 0], [1, 1], True, places)
 
 
-class Activations(torch.autograd.Function):
-    """All layers of `Vgg` in one piece, whose weights are not trained.
+class Level(torch.autograd.Function):
+    """The layers of `Vgg` from one pool to the next in one piece, whose weights are not trained.
 
     Twice as fast as layers that autograd strings together: gradients are changed where they lie,
     and that of a convolution is a convolution with the transposed weights, which oneDNN runs at
-    twice the speed of its own backward pass.
+    twice the speed of its own backward pass. Level by level, what one kept is gone when the gradient
+    has passed it.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, vgg: Vgg, depth: int, check: Check) -> tuple[Tensor, ...]:
-        kept: list[Tensor] = []
-        found: list[Tensor] = []
-        for number, level in enumerate(LEVELS[:depth], start=1):
-            for name in level[: 1 if number == depth else None]:
-                x = convolve(x, vgg.layers[name], check).relu_()
-                if name == level[0]:
-                    found.append(x)
-                if ctx.needs_input_grad[0]:
-                    kept.append(x)
-            if number < depth:
-                x, places = F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
-                if ctx.needs_input_grad[0]:
-                    kept.append(places)
-        ctx.save_for_backward(*kept)
+    def forward(ctx: Any, x: Tensor, vgg: Vgg, number: int, names: Sequence[str], check: Check) -> Any:
+        kept = [x] if number > 1 else []
+        x = F.max_pool2d(x, 2, ceil_mode=True) if number > 1 else x
+        for name in names:
+            x = convolve(x, vgg.layers[name], check).relu_()
+            kept.append(x)
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(*kept)
         ctx.set_materialize_grads(False)
-        ctx.vgg, ctx.depth, ctx.check = vgg, depth, check
-        return tuple(found)
+        ctx.vgg, ctx.number, ctx.names, ctx.check = vgg, number, names, check
+        first, last = kept[-len(names)], kept[-1]
+        return (first,) if len(names) == 1 else (first, last)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, None, None, None, None]:
         kept = list(ctx.saved_tensors)
-        flow: Tensor | None = None
-        for number in range(ctx.depth, 0, -1):
-            level = LEVELS[number - 1]
-            if number < ctx.depth:
-                places, like = kept.pop(), kept[-1]
-                flow = flow if flow is None else unpooled(flow, like, places)
-            for name in reversed(level[: 1 if number == ctx.depth else None]):
-                ctx.check()
-                own = gradients[number - 1] if name == level[0] else None
-                if own is not None:
-                    flow = own if flow is None else flow.add_(own)
-                activation = kept.pop()
-                if flow is not None:
-                    before: Tensor = torch.ops.aten.threshold_backward(flow, activation, 0)
-                    flow = folded(F.conv2d(before, ctx.vgg.transposed(name), padding=2))
-        return flow, None, None, None
+        own, flow = gradients[0], gradients[1] if len(gradients) > 1 else None
+        for name in reversed(ctx.names):
+            ctx.check()
+            if name == ctx.names[0] and own is not None:
+                flow = own if flow is None else flow.add_(own)
+            activation = kept.pop()
+            if flow is not None:
+                flow = torch.ops.aten.threshold_backward(flow, activation, 0)
+                flow = folded(F.conv2d(flow, ctx.vgg.transposed(name), padding=2))  # type: ignore[arg-type]
+        if flow is not None and ctx.number > 1:
+            flow = unpooled(flow, kept.pop())
+        return flow, None, None, None, None
 
 
 class Vgg:
@@ -153,11 +146,15 @@ class Vgg:
 
     def __call__(self, image: Tensor, last: str, check: Check) -> dict[str, Tensor]:
         """The activations relu1_1, relu2_1, ... up to and with `last`."""
-        names = [f"relu{number}_1" for number in range(1, len(LEVELS) + 1)]
-        depth = names.index(last) + 1
+        depth = int(last.removeprefix("relu").removesuffix("_1"))
         weight, bias = (part.to(image.dtype) for part in self.colour)
         x = F.conv2d(image, weight, bias).to(self.dtype, memory_format=torch.channels_last)
-        return dict(zip(names, Activations.apply(x, self, depth, check), strict=False))  # type: ignore[arg-type]
+        found: dict[str, Tensor] = {}
+        for number, names in enumerate(LEVELS[:depth], start=1):
+            names = names[:1] if number == depth else names
+            found[f"relu{number}_1"], *rest = Level.apply(x, self, number, names, check)  # type: ignore[misc]
+            x = rest[0] if rest else x
+        return found
 
     def transposed(self, name: str) -> Tensor:
         """The weights of a layer's gradient."""
