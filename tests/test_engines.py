@@ -47,6 +47,8 @@ WHOLE = {"refine": (("start", "content"),)}
 
 STYLE = (source(picture(40, 50, 1)),)
 
+PHOTO = Path(__file__).parents[1] / "examples/lake-sherburne.jpg"
+
 
 def nothing() -> None:
     pass
@@ -197,6 +199,21 @@ def test_only_what_is_in_the_mask_has_a_say(painter: Engine) -> None:
     # Not the greatest: where a gradient is next to nothing, rounding may turn a pixel's step around.
     assert np.abs(masked - wanted).mean() < 0.001
     assert np.abs(whole - wanted).mean() > 5 * np.abs(masked - wanted).mean()
+
+
+def test_an_optimised_painting_is_no_more_colourful_at_its_border(weights: object) -> None:
+    photo = resized(load(PHOTO).to_srgb()[:256, 900:1156], 64, 64).clip(0, 1)
+    (style,) = sources((StyleRef("cypresses"),))
+    assert style.picture is not None
+    painting = source(style.picture[100:260, 150:310])
+    options = (("size", 960), ("steps", 40), ("start", "content"))
+    painted = engine("refine").paint(photo, (painting,), Look(options=options), nothing)
+    colourful = np.ptp(painted, 2)
+    border, inside = (
+        np.mean([colourful[place], colourful[-1 - place], colourful[:, place], colourful[:, -1 - place]])
+        for place in (0, 8)
+    )
+    assert border < 1.2 * inside
 
 
 def test_a_blend_lies_between_its_styles(painter: Engine) -> None:
