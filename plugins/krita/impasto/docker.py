@@ -183,7 +183,6 @@ class ImpastoDocker(krita.DockWidget):
         column.addWidget(self.tabs, 1)
         column.addWidget(self.edited)
         column.addWidget(self.sliders)
-        column.addWidget(self.quality)
         scroller = QtWidgets.QScrollArea()
         scroller.setWidgetResizable(True)
         scroller.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
@@ -195,6 +194,7 @@ class ImpastoDocker(krita.DockWidget):
         outer.setContentsMargins(0, 0, 0, 4)
         outer.setSpacing(4)
         outer.addWidget(scroller, 1)
+        outer.addWidget(self.quality)  # always in sight: it decides how long Paint takes
         outer.addWidget(self.desk)
         self.setWidget(whole)
         self._show_state(_("Looking for the Impasto daemon…"))
