@@ -25,6 +25,9 @@ DECODER = ("1", "up", "5", "8", "11", "14", "up", "18", "21", "up", "25", "28")
 
 EPSILON = 1e-5
 
+WORK = 10**10
+"""Multiplications that are done in one piece; a slow processor's core takes half a second."""
+
 Layer = tuple[Tensor, Tensor]
 
 
@@ -68,8 +71,21 @@ def padded(x: Tensor) -> Tensor:
 
 
 def convolve(x: Tensor, layer: Layer, check: Check) -> Tensor:
+    """A layer of `x`, padded; a large one in strips, so that `check` is called often enough."""
     check()
-    return F.conv2d(padded(x), *layer)
+    weight, bias = layer
+    count, _, height, width = x.shape
+    strips = -(-count * height * width * weight.numel() // WORK)
+    x = padded(x)
+    if strips <= 1:
+        return F.conv2d(x, weight, bias)
+    size = (count, weight.shape[0], height, width)
+    result = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    rows = -(-height // strips)
+    for top in range(0, height, rows):
+        check()
+        result[:, :, top : top + rows] = F.conv2d(x[:, :, top : top + rows + 2], weight, bias)
+    return result
 
 
 def folded(gradient: Tensor) -> Tensor:
