@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,22 @@ def test_adain_is_the_published_formula(weights: object) -> None:
     expected = conv(x, decoder, "28")[0].permute(1, 2, 0).numpy().clip(0, 1)
     painted = engine("adain").paint(photo, (source(style),), Look(), nothing)
     assert np.abs(painted - expected).max() < 1e-4
+
+
+def reached(seen: list[float], done: float, what: str, picture: np.ndarray | None = None) -> None:
+    seen.append(done)
+
+
+def test_wct_begins_at_the_level_that_is_named(weights: object) -> None:
+    results, levels = [], []
+    for options in ((), (("deepest", 4),), (("deepest", 5),)):
+        seen: list[float] = []
+        given = Look(options=options)
+        told = partial(reached, seen)
+        results.append(engine("wct").paint(picture(), STYLE, given, nothing, None, told))
+        levels.append(len(seen))
+    assert levels == [4, 4, 5]
+    assert results[0].tobytes() == results[1].tobytes() != results[2].tobytes()
 
 
 def test_progress_rises_and_the_same_job_gives_the_same_bytes(painter: Engine) -> None:
