@@ -56,6 +56,9 @@ class OptimiseEngine(pictures.PictureEngine):
     """Size, as a share of the last one's sides, and share of the steps there: coarse ones lay out the
     large forms, where a step costs little."""
 
+    rate: ClassVar[float | None] = None
+    """Of Adam, in the place of the usual one."""
+
     def __init__(self) -> None:
         super().__init__()
         path = require(self.weights[0])
@@ -75,6 +78,21 @@ class OptimiseEngine(pictures.PictureEngine):
         progress: Progress | None = None,
     ) -> np.ndarray:
         """See `impasto.engines.Engine.paint`."""
+        height, width = picture.shape[:2]
+        image = self.descended(picture, styles, look, check, mask, progress)
+        return image if image.shape[:2] == (height, width) else resized(image, width, height).clip(0, 1)
+
+    def descended(
+        self,
+        picture: np.ndarray,
+        styles: tuple[StyleSource, ...],
+        look: Look,
+        check: Check,
+        mask: np.ndarray | None = None,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """What `paint` enlarges to the picture's size: (h, w, 3) float32, sRGB in 0..1. Arguments as of
+        `paint`."""
         from impasto.engines.descent import descend
         from impasto.engines.losses import Objective
 
@@ -136,9 +154,10 @@ class OptimiseEngine(pictures.PictureEngine):
                 check,
                 stepped,
                 chosen["method"],
+                self.rate if chosen["method"] == "adam" else None,
             )
             image = pictures.array(found[inner], high, wide)
-        return image if image.shape[:2] == (height, width) else resized(image, width, height).clip(0, 1)
+        return image
 
     def planned(self, steps: int) -> list[tuple[float, int]]:
         """Size and number of steps of each stage; the last ones have what few steps there are."""

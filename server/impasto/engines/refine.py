@@ -22,3 +22,7 @@ class RefineEngine(OptimiseEngine):
     }
     stages: ClassVar[tuple[tuple[float, float], ...]] = ((1.0, 1.0),)
     """The gallery has laid out the large forms."""
+
+    rate: ClassVar[float | None] = 0.045
+    """Half as high again: within its few steps it then comes nearer to the style, and to the photograph whose
+    content the gallery's painting has lost."""
