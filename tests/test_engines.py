@@ -121,8 +121,8 @@ def test_adain_is_the_published_formula(weights: object) -> None:
     assert np.abs(painted - expected).max() < 1e-4
 
 
-def reached(seen: list[float], done: float, what: str, picture: np.ndarray | None = None) -> None:
-    seen.append(done)
+def reached(seen: list[float], fraction: float, what: str, picture: np.ndarray | None = None) -> None:
+    seen.append(fraction)
 
 
 def test_wct_begins_at_the_level_that_is_named(weights: object) -> None:
