@@ -39,11 +39,11 @@ from impasto.engines.descent import descend
 from impasto.engines.gallery import GalleryEngine
 from impasto.engines.losses import gram
 from impasto.engines.vgg import Vgg
-from impasto.job import Look
+from impasto.job import Look, StyleRef
 from impasto.models import gallery
 from impasto.raster import load
 from impasto.raster.sampling import resized
-from impasto.styles.sources import StyleSource
+from impasto.styles.sources import StyleSource, sources
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -109,11 +109,11 @@ def array(picture: Tensor) -> np.ndarray:
     return np.ascontiguousarray(picture[0].permute(1, 2, 0).numpy())
 
 
-def impasto(engine: GalleryEngine, code: np.ndarray | None) -> Paint:
-    """Our painter, with a trained code or with one predicted from the style's picture."""
+def impasto(engine: GalleryEngine, name: str | None) -> Paint:
+    """Our painter, with a style of the gallery or with the style's picture."""
 
     def paint(content: Tensor, style: Tensor) -> Tensor:
-        source = StyleSource("", "", 1.0, code, None if code is not None else array(style))
+        (source,) = sources((StyleRef(name),)) if name else (StyleSource("", "", 1.0, None, array(style)),)
         return tensor(engine.paint(array(content), (source,), Look(), lambda: None).clip(0, 1))
 
     return paint
@@ -154,7 +154,6 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--lpips", type=Path, required=True, metavar="WHEEL")
     parser.add_argument("--peer", type=Path, required=True, metavar="WHEEL")
-    parser.add_argument("--weights", type=Path, default=gallery.FILE, help="of our networks")
     parser.add_argument("--size", type=int, default=512, help="side of the contents in pixels")
     parser.add_argument("--contents", type=int, default=12)
     parser.add_argument("--styles", type=int, default=12, help="held-out paintings")
@@ -174,7 +173,7 @@ def main() -> None:
     exact = Vgg(options.models / "vgg_normalised.pth", "cpu")
     vgg = fast(exact)
     bench = Bench(vgg, Lpips(options.models / "alexnet_features.pth", options.lpips))
-    engine = GalleryEngine(options.weights)
+    engine = GalleryEngine()
     contents = sorted(EXAMPLES.glob("*.jpg"))
     kept_back = sorted((options.data / "content").glob("*.jpg"))[::EVERY]
     contents += kept_back[:: max(1, len(kept_back) // max(1, options.contents - len(contents)))]
@@ -216,7 +215,7 @@ def main() -> None:
         style = square(paintings / entry.painting, STYLE_SIDE)
         entries: dict[str, Paint] = {
             "the photograph itself": lambda content, style: content,
-            "Impasto, gallery": impasto(engine, engine.codes[gallery.find(entry.name)]),
+            "Impasto, gallery": impasto(engine, entry.name),
             "Impasto, any picture": impasto(engine, None),
             f"optimisation, {options.steps} steps": optimisation(
                 vgg, options.steps, options.reference_weight

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from impasto.engines import Check
-from impasto.engines.gallery import MARGIN, GalleryEngine, white_noise
+from impasto.engines import Check, arbitrary
+from impasto.engines.gallery import MARGIN, GalleryEngine
 from impasto.engines.painter import INPUTS, MULTIPLE, Shape, forward
+from impasto.engines.painters import white_noise
 from impasto.errors import Cancelled, ModelMissing, UnknownStyle, UsageError
 from impasto.job import Look, StyleRef
+from impasto.models import arbitrary as arbitrary_model
 from impasto.models import gallery
 from impasto.runtime import executor
-from impasto.styles.sources import sources
+from impasto.styles.sources import StyleSource, sources
 
 
 def nothing() -> None:
@@ -68,6 +72,20 @@ def test_openvino_and_torch_paint_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     assert difference.mean() < 2 / 255
 
 
+def test_openvino_and_torch_paint_the_same_in_any_style(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    weights = arbitrary_model.load().weights
+
+    def run(device: str) -> np.ndarray:
+        monkeypatch.setenv("IMPASTO_DEVICE", device)
+        code = executor(arbitrary.encode, weights, (3,), ())([photo(150, 130, 1)], [], nothing)[0, 0]
+        assert code.shape == (arbitrary.CODE_LENGTH,)
+        painter = executor(arbitrary.forward, weights, (3,), (arbitrary.CODE_LENGTH,))
+        return painter([photo()], [code], nothing)
+
+    assert np.abs(run("openvino") - run("cpu")).mean() < 2 / 255
+
+
 def test_unknown_device_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_DEVICE", "openvinno")
     with pytest.raises(UsageError, match="openvino"):
@@ -89,14 +107,23 @@ def test_any_size_is_painted_at_its_own_size(engine: GalleryEngine, size: tuple[
     assert 0 <= painted.min() <= painted.max() <= 1
 
 
+KISS = sources((StyleRef("kiss"),))
+PICTURE = (StyleSource("picture", "", 1.0, None, photo(200, 240, 3)),)
+
+
+@pytest.mark.parametrize("style", [KISS, PICTURE], ids=["gallery", "arbitrary"])
+@pytest.mark.parametrize("masked", [False, True])
 def test_strips_paint_what_the_whole_picture_shows(
-    engine: GalleryEngine, monkeypatch: pytest.MonkeyPatch
+    engine: GalleryEngine, style: tuple[StyleSource, ...], masked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = photo(420, 300)
-    whole = painted_by(engine, picture, StyleRef("kiss"))
-    monkeypatch.setattr("impasto.engines.gallery.WHOLE_PIXELS", 0)
+    mask = np.zeros((420, 300), np.float32) if masked else None
+    if mask is not None:
+        mask[100:300, 50:] = 1
+    whole = engine.paint(picture, style, Look(), nothing, mask)
+    monkeypatch.setattr("impasto.engines.painters.WHOLE_PIXELS", 0)
     monkeypatch.setattr("impasto.engines.strips.STRIP_PIXELS", 64 * 348)
-    strips = painted_by(engine, picture, StyleRef("kiss"))
+    strips = engine.paint(picture, style, Look(), nothing, mask)
     assert np.abs(strips - whole).mean() * 255 < 0.5
     steps, plain = (np.abs(np.diff(picture, axis=0)).mean((1, 2)) for picture in (strips, whole))
     # The strips are of 64 rows, counted from above the margin; what the whole picture shows is divided out.
@@ -140,6 +167,9 @@ def test_flat_areas_are_not_stamped(engine: GalleryEngine) -> None:
     found = {style.name: lattice(painted_by(engine, sky, StyleRef(style.name))) for style in gallery.styles()}
     assert max(found.values()) < 25, found
     assert np.mean(list(found.values())) < 6, found
+    for (style,) in (sources((StyleRef(name),)) for name in gallery.names()[::4]):
+        found[style.ref] = lattice(engine.paint(sky, (replace(style, code=None),), Look(), nothing))
+    assert max(found.values()) < 25, found
 
 
 def test_same_job_same_bytes(engine: GalleryEngine) -> None:
@@ -150,7 +180,7 @@ def test_same_job_same_bytes(engine: GalleryEngine) -> None:
 def test_styles_differ_and_blends_lie_between(engine: GalleryEngine) -> None:
     a, b = StyleRef("great-wave"), StyleRef("scream")
     half, one, other = (
-        engine.mix(sources(styles), nothing)
+        engine.mix(sources(styles), nothing).values
         for styles in ((StyleRef("great-wave", 2), StyleRef("scream", 2)), (a,), (b,))
     )
     assert half == pytest.approx((one + other) / 2)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 
 from impasto.backends import Parcel, enclose
 from impasto.backends.work import perform
-from impasto.engines import engine
+from impasto.engines.arbitrary import CODE_LENGTH
+from impasto.engines.gallery import GalleryEngine
 from impasto.errors import JobError, UnknownStyle, UnreadablePicture, UsageError
 from impasto.job import Job, Look, StyleRef
-from impasto.models import gallery
+from impasto.models import arbitrary, gallery
 from impasto.raster import Raster, decode, encode
 from impasto.styles import saved
 from impasto.styles.sources import StyleSource, sources
@@ -42,8 +44,11 @@ def painted(style: bytes, name: str = "style.png") -> np.ndarray:
     return decode(perform(job, parcel, lambda fraction, what: None).data, "result").pixels
 
 
+painter = GalleryEngine()
+
+
 def predicted(picture: np.ndarray) -> np.ndarray:
-    return engine("auto").predict(picture, lambda: None)  # pyright: ignore[reportAttributeAccessIssue]
+    return painter.arbitrary.predict(picture, lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_a_huge_style_picture() -> None:
 def test_the_code_of_any_picture_is_finite(height: int, width: int) -> None:
     picture = random_picture(height, width).astype(np.float32) / 255
     code = predicted(picture)
-    assert code.shape == gallery.load().codes.shape[1:]
+    assert code.shape == (CODE_LENGTH,)
     assert np.isfinite(code).all()
     assert np.isfinite(predicted(np.ascontiguousarray(picture.transpose(1, 0, 2)))).all()
 
@@ -93,11 +98,19 @@ def test_a_damaged_style_picture_is_named() -> None:
 
 
 def test_weights_sum_to_one_and_gallery_blends_with_a_picture() -> None:
-    codes = gallery.load().codes
     picture = random_picture(90, 90).astype(np.float32) / 255
-    blend = (StyleSource("a", "", 0.75, codes[0], None), StyleSource("b", "", 0.25, None, picture))
-    mixed = engine("auto").mix(blend, lambda: None)  # pyright: ignore[reportAttributeAccessIssue]
-    assert np.allclose(mixed, 0.75 * codes[0] + 0.25 * predicted(picture), atol=1e-5)
+    (wave,) = sources((StyleRef("great-wave", 1),))
+    blend = (replace(wave, weight=0.75), StyleSource("b", "", 0.25, None, picture))
+    mixed = painter.mix(blend, lambda: None)
+    assert mixed.painter == arbitrary.load().fingerprint
+    assert wave.picture is not None
+    assert np.allclose(mixed.values, 0.75 * predicted(wave.picture) + 0.25 * predicted(picture), atol=1e-4)
+    own = painter.mix((wave,), lambda: None)
+    assert own.painter == gallery.load().fingerprint
+    assert (own.values == gallery.load().codes[gallery.find("great-wave")]).all()
+    bare = replace(wave, ref="kept", weight=0.75, picture=None)
+    with pytest.raises(UsageError, match="kept"):
+        painter.mix((bare, blend[1]), lambda: None)
     found = sources((StyleRef("scream", 1), StyleRef("kiss", 3), StyleRef("dance", 0)))
     assert [source.weight for source in found] == [0.25, 0.75]
 
@@ -118,7 +131,7 @@ def test_a_saved_style_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert saved.names() == ["mine"]
     (found,) = sources((StyleRef("mine"),))
     assert found.code is not None
-    assert np.allclose(found.code, code, atol=1e-2)
+    assert np.allclose(found.code.values, code, atol=1e-2)
     assert found.picture is not None
     assert found.picture.shape == picture.shape
     saved.save("older", saved.SavedStyle("", "another painter", code, picture))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from impasto.engines.painter import Shape
-from impasto.models import gallery
+from impasto.models import arbitrary, gallery
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -47,10 +47,9 @@ def run(script: str, *arguments: object) -> None:
 
 def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
     data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path)
-    run("encoder.py", *data, "--steps", 1, "--batch", 1, "--crop", 64)
     minutes, steps = 0.001, []
     for _ in range(2):
-        sizes = ("--crop", 64, "--style-size", 64, "--style-crop", 64, "--style-crops", 1)
+        sizes = ("--crop", 64, "--style-size", 64)
         run("gallery.py", *data, *sizes, "--batch", 2, "--minutes", minutes)
         saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
         steps.append(saved["step"])
@@ -60,5 +59,31 @@ def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
         assert sheet.height == (len(gallery.styles()) + 1) * 64
     run("export.py", tmp_path / "checkpoint.pt", "--output", tmp_path / "gallery.safetensors")
     loaded = gallery.load(tmp_path / "gallery.safetensors")
-    assert "level3.1.weight" in loaded.encoder
     assert loaded.codes.shape == (len(gallery.styles()), Shape(**loaded.shape).code_length)
+
+
+def test_the_arbitrary_painter_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
+    data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path, "--from-bundled")
+    bundled, minutes, steps = arbitrary.load(), 0.001, []
+    for _ in range(2):
+        sizes = ("--crop", 64, "--style-crop", 64, "--batch", 2)
+        run("arbitrary.py", *data, *sizes, "--minutes", minutes, "--export", tmp_path / "new.safetensors")
+        saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+        steps.append(saved["step"])
+        minutes = saved["spent"] / 60 + 0.001
+    assert steps == [1, 2]
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (4 * 64, 5 * 64)
+    trained = arbitrary.load(tmp_path / "new.safetensors")
+    assert trained.fingerprint != bundled.fingerprint
+    assert {name: value.shape for name, value in trained.weights.items()} == {
+        name: value.shape for name, value in bundled.weights.items()
+    }
+
+
+def test_whole_convolutions_do_what_split_ones_did() -> None:
+    from torch_arbitrary import ungrouped
+
+    x, weight = torch.randn(1, 6, 9, 9), torch.randn(9, 2, 3, 3)
+    split = torch.nn.functional.conv2d(x, weight, groups=3)
+    assert torch.allclose(torch.nn.functional.conv2d(x, ungrouped(weight, 6)), split, atol=1e-5)

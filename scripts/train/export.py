@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Export a checkpoint of gallery.py, painter, codes and encoder, to models/bundled/gallery.safetensors.
+"""Export a checkpoint of gallery.py, painter and codes, to models/bundled/gallery.safetensors.
 
 scripts/train/export.py RUN/checkpoint.pt
 """
@@ -15,7 +15,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from gallery import GALLERY, Networks, read_styles
+from gallery import GALLERY, read_styles
+from impasto.engines.painter import Shape
+from torch_painter import TorchPainter
 
 
 def main() -> None:
@@ -25,16 +27,14 @@ def main() -> None:
     options = parser.parse_args()
     saved = torch.load(options.checkpoint, weights_only=True, map_location="cpu")
     styles = read_styles()
-    networks = Networks(len(styles))
-    networks.load_state_dict(saved["average"])
-    painter, encoder = networks.painter, networks.encoder
+    painter = TorchPainter(Shape(), len(styles))
+    painter.load_state_dict(saved["average"])
     with torch.no_grad():
         tensors = painter.exported()
     fingerprint = hashlib.sha256(
         b"".join(tensors[name].detach().half().numpy().tobytes() for name in sorted(tensors))
     )
     tensors |= {"codes": painter.codes}
-    tensors |= {f"encoder.{name}": tensor for name, tensor in encoder.exported().items()}
     halves = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
     metadata = {
         "shape": json.dumps(asdict(painter.shape)),

@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
-"""Train the painter with a code for each style of models/bundled/gallery.toml, and the encoder with it.
+"""Train the gallery's painter with a code for each style of models/bundled/gallery.toml.
 
     scripts/train/gallery.py --data DIR --vgg vgg_normalised.pth --run RUN --minutes 120
 
-DIR holds paintings/, photos/ and content/. Half of each batch is painted with trained codes, half with
-codes that the encoder predicts from crops of the gallery's paintings and from photographs. A run starts
-from the bundled networks (--from-bundled) or anew, then with the encoder that encoder.py has written to
-RUN/encoder.pt. It resumes from RUN/checkpoint.pt, on a CPU or a GPU with the same command; the rate falls
+DIR holds paintings/, photos/ and content/. A run starts from the bundled painter (--from-bundled) or anew. It
+resumes from RUN/checkpoint.pt, on a CPU or a GPU with the same command; the rate falls
 linearly over --minutes of training time, so a run can be lengthened. What is saved and exported is the
 running average of the weights. RUN/log.csv has the losses, RUN/sheet.png the last sample sheet.
 """
@@ -23,15 +21,13 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from impasto.engines.painter import MULTIPLE, Shape
 from impasto.engines.vgg import Vgg, quick_dtype
 from impasto.models import gallery
 from perception import gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
-from style_bank import StyleBank
-from torch_encoder import TorchEncoder
 from torch_painter import TorchPainter
 
 GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
@@ -48,8 +44,7 @@ FAINT = 2 / 255
 """Contrast below which a texture is not seen."""
 
 LOGGED = 20
-"""Steps whose losses make a line of log.csv: step, seconds, rate, content, style, total variation,
-lattice, style of trained codes, style of predicted ones."""
+"""Steps whose losses make a line of log.csv: step, seconds, rate, content, style, variation, lattice."""
 
 
 def arguments() -> argparse.Namespace:
@@ -65,18 +60,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--code-factor", type=float, default=1.0, help="rate of the codes in those of the painter"
     )
-    parser.add_argument("--encoder-factor", type=float, default=1.0, help="likewise")
-    parser.add_argument("--from-bundled", action="store_true", help="start from the bundled networks")
+    parser.add_argument("--from-bundled", action="store_true", help="start from the bundled painter")
     parser.add_argument("--style-weight", type=float, default=6.0)
     parser.add_argument("--content-weight", type=float, default=1.0)
     parser.add_argument("--tv-weight", type=float, default=5.0)
     parser.add_argument("--lattice-weight", type=float, default=2.5)
-    parser.add_argument("--style-crop", type=int, default=448, help="side of the encoder's style pictures")
-    parser.add_argument("--style-crops", type=int, default=9, help="crops of each painting for the encoder")
-    parser.add_argument("--style-photos", type=int, default=80, help="small photographs that are styles")
     parser.add_argument("--window", type=int, default=144, help="side of what the loss sees at full size")
-    parser.add_argument("--predicted", type=float, default=0.5, help="share painted with predicted codes")
-    parser.add_argument("--frozen", action="store_true", help="train only codes and encoder, not the painter")
+    parser.add_argument("--frozen", action="store_true", help="train only codes, not the painter")
     parser.add_argument("--first", type=int, default=0, help="leave the codes of the styles before this one")
     parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
     parser.add_argument("--average", type=float, default=0.998, help="of the weights: how much stays a step")
@@ -144,21 +134,6 @@ def write_sheet(painter: TorchPainter, photos: Tensor, path: Path, dtype: torch.
     Image.fromarray(array).save(path)
 
 
-class Networks(nn.Module):
-    """What is trained: the painter with its codes, and the encoder."""
-
-    def __init__(self, styles: int) -> None:
-        super().__init__()
-        self.painter = TorchPainter(Shape(), styles)
-        self.encoder = TorchEncoder(self.painter.codes[0].detach())
-
-    def take_bundled(self) -> None:
-        bundled = gallery.load()
-        tensors = {name: torch.from_numpy(value) for name, value in bundled.weights.items()}
-        self.painter.take(tensors, torch.from_numpy(bundled.codes))
-        self.encoder.take({name: torch.from_numpy(value) for name, value in bundled.encoder.items()})
-
-
 def main() -> None:
     options = arguments()
     torch.manual_seed(options.seed)
@@ -174,41 +149,27 @@ def main() -> None:
     photographs = Photographs(small, large, held_out, options.seed)
     samples = photographs.batch(3, min(384, options.style_size)).to(device)
 
-    networks = Networks(len(styles)).to(device)
-    average = copy.deepcopy(networks).requires_grad_(False)
+    painter = TorchPainter(Shape(), len(styles)).to(device)
+    average = copy.deepcopy(painter).requires_grad_(False)
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
     saved = None
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
-        networks.load_state_dict(saved["networks"])
+        painter.load_state_dict(saved["painter"])
         average.load_state_dict(saved["average"])
         step, spent = saved["step"], saved["spent"]
         photographs.random.seed(options.seed + step)
         torch.manual_seed(options.seed + step)
     else:
         if options.from_bundled:
-            networks.take_bundled()
-        elif (options.run / "encoder.pt").exists():
-            learned = torch.load(options.run / "encoder.pt", weights_only=True, map_location=device)
-            networks.encoder.load_state_dict({k: v for k, v in learned.items() if "level" in k}, strict=False)
-        average.load_state_dict(networks.state_dict())
-    bank = StyleBank(
-        options.run / "styles.pt",
-        vgg,
-        paintings,
-        photographs.large + photographs.small[:: max(1, len(photographs.small) // options.style_photos)],
-        options.style_crops,
-        options.style_crop,
-        options.seed,
-    )
-    painter, encoder = networks.painter, networks.encoder
+            bundled = gallery.load()
+            tensors = {name: torch.from_numpy(value) for name, value in bundled.weights.items()}
+            painter.take(tensors, torch.from_numpy(bundled.codes))
+        average.load_state_dict(painter.state_dict())
     body = [*painter.weights.parameters(), *painter.biases.parameters()]
-    groups = [
-        {"params": [painter.codes], "factor": options.code_factor},
-        {"params": list(encoder.parameters()), "factor": options.encoder_factor},
-    ]
+    groups = [{"params": [painter.codes], "factor": options.code_factor}]
     if options.frozen:
         for parameter in body:
             parameter.requires_grad_(False)
@@ -222,14 +183,14 @@ def main() -> None:
             group["factor"] = given["factor"]
 
     def save() -> None:
-        state = {"networks": networks.state_dict(), "average": average.state_dict()}
+        state = {"painter": painter.state_dict(), "average": average.state_dict()}
         state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
         partial = checkpoint.with_suffix(".part")
         torch.save(state | {"step": step, "spent": spent}, partial)
         partial.replace(checkpoint)
-        write_sheet(average.painter, samples, options.run / "sheet.png", dtype)
+        write_sheet(average, samples, options.run / "sheet.png", dtype)
 
-    sums = torch.zeros(6)
+    sums = torch.zeros(4)
     last_saved = spent
     while spent < options.minutes * 60:
         began = time.monotonic()
@@ -237,19 +198,13 @@ def main() -> None:
         for group in optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
-        predicted = round(options.batch * options.predicted)
-        which = torch.randint(options.first, len(styles), (options.batch - predicted,), device=device)
-        codes, wanted_grams = painter.codes[which], {name: target[which] for name, target in targets.items()}
-        if predicted:
-            pictures, grams = bank.sample(predicted)
-            codes = torch.cat([codes, encoder(pictures.to(device))])
-            wanted_grams = {name: torch.cat([x, grams[name].to(device)]) for name, x in wanted_grams.items()}
-        painting = painter(with_noise(photo), codes, dtype).float()
+        which = torch.randint(options.first, len(styles), (options.batch,), device=device)
+        painting = painter(with_noise(photo), painter.codes[which], dtype).float()
         features = pyramid(vgg, painting, options.window)
         with torch.no_grad():
             wanted = half(vgg, photo)
         content = sum(relative(features[f"half.{n}"], wanted[n]) for n in ("relu3_1", "relu4_1"))
-        style = sum(relative(gram(features[name]), target) for name, target in wanted_grams.items())
+        style = sum(relative(gram(features[name]), target[which]) for name, target in targets.items())
         style = torch.as_tensor(style)
         parts = torch.stack(
             [
@@ -270,11 +225,10 @@ def main() -> None:
         step += 1
         kept = min(options.average, step / (step + 10))
         with torch.no_grad():
-            for mean, current in zip(average.parameters(), networks.parameters(), strict=True):
+            for mean, current in zip(average.parameters(), painter.parameters(), strict=True):
                 mean.lerp_(current, 1 - kept)
         spent += time.monotonic() - began
-        own = style.detach().split([len(which), predicted])
-        sums += torch.stack([*parts.detach(), *(part.mean() for part in own)]).cpu()
+        sums += parts.detach().cpu()
         if step % LOGGED == 0:
             with (options.run / "log.csv").open("a") as log:
                 means = ",".join(f"{value:.4f}" for value in sums / LOGGED)

@@ -14,14 +14,14 @@ from impasto.backends.delivery import deliver_layers, deliver_masks, deliver_seg
 from impasto.backends.turns import TURNS
 from impasto.engines import engine
 from impasto.errors import JobError, UnreadablePicture
-from impasto.job import Job, Look
+from impasto.job import Job, Look, StyleRef
 from impasto.models import gallery
 from impasto.paint import Painting, paint, work_size
 from impasto.raster import Raster, quantise
 from impasto.raster.sampling import shrunk, working_copy
 from impasto.styles import saved
 from impasto.styles.references import ATTACHMENT, STYLE_SUFFIX
-from impasto.styles.sources import LONGER_SIDE, Attachment, StyleSource
+from impasto.styles.sources import LONGER_SIDE, Attachment, sources
 
 SKETCH_QUALITY = 80
 
@@ -30,8 +30,8 @@ def warm_up() -> dict[str, str]:
     """Load the network and run it once, so that the first job does not wait for either."""
     painter = engine("auto")
     width, height = work_size(16, 9, scale=1.0)
-    style = StyleSource("warm", "", 1.0, gallery.load().codes[0], None)
-    painter.paint(np.zeros((height, width, 3), np.float32), (style,), Look(), lambda: None)
+    styles = sources((StyleRef(gallery.names()[0]),))
+    painter.paint(np.zeros((height, width, 3), np.float32), styles, Look(), lambda: None)
     return {"device": painter.device, "engine": painter.name}
 
 

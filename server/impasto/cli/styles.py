@@ -60,9 +60,10 @@ def keep(name: str | None, ingredients: list[str] | None) -> int:
         raise UsageError("a style to keep needs a name and a picture: --save NAME --from PICTURE.")
     from impasto.backends import Parcel, enclose
     from impasto.backends.work import attachment
-    from impasto.engines.gallery import GalleryEngine, encodable
+    from impasto.cli.teach import side_by_side
+    from impasto.engines.gallery import GalleryEngine
+    from impasto.engines.painters import encodable
     from impasto.job import Job, Look, StyleRef
-    from impasto.models.gallery import load as load_gallery
     from impasto.models.gallery import names
     from impasto.styles.sources import sources
 
@@ -72,12 +73,12 @@ def keep(name: str | None, ingredients: list[str] | None) -> int:
     job, parcel = enclose(job, Parcel(b""))
     found = sources(job.look.style, [attachment(part) for part in parcel.attachments])
     code = GalleryEngine().mix(found, lambda: None)
-    picture = found[0].picture if len(found) == 1 else None
+    pictures = [encodable(source.picture) for source in found if source.picture is not None]
     style = saved.SavedStyle(
         " and ".join(source.credit for source in found),
-        load_gallery().fingerprint,
-        code,
-        None if picture is None else encodable(picture),
+        code.painter,
+        code.values,
+        side_by_side(pictures) if pictures else None,
     )
     sys.stdout.write(f"{saved.save(name, style)}\n")
     return 0

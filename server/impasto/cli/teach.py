@@ -1,4 +1,4 @@
-"""Teach the gallery's network a style of your own: better than what it guesses from a picture at once.
+"""Teach the network a style of your own: better than what it guesses from a picture at once.
 
 The style is kept as NAME.style and works everywhere by its name, as fast as any. The same command
 again goes on where it stopped.
@@ -19,6 +19,7 @@ from impasto.styles import saved
 
 if TYPE_CHECKING:
     from impasto.engines import Engine
+    from impasto.styles.sources import StyleCode
 
 KEPT_EVERY = 20
 """Steps after which the style so far is written, and the sample painted."""
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from impasto.cli.progress import shown_progress
     from impasto.engines.pictures import loss_network, torch_device
-    from impasto.models import gallery
+    from impasto.models import arbitrary, gallery
     from impasto.models.store import require
     from impasto.raster import format_of
 
@@ -55,23 +56,23 @@ def run(args: argparse.Namespace) -> int:
     pictures = [read(path) for path in args.picture]
     photographs = [read(path) for path in photographs_of(args.photos or gallery.BUNDLED / "photographs")]
 
-    from impasto.engines.gallery import GalleryEngine, encodable
-    from impasto.engines.painter import Shape
+    from impasto.engines.gallery import GalleryEngine
+    from impasto.engines.painters import encodable
     from impasto.engines.teaching import Lesson, shorter_side
     from impasto.engines.vgg import Vgg, quick_dtype
+    from impasto.styles.sources import StyleCode
 
-    loaded, painter = gallery.load(), GalleryEngine()
+    loaded, painter = arbitrary.load(), GalleryEngine()
     shown = side_by_side([encodable(picture) for picture in pictures])
     credit = " and ".join(path.name for path in args.picture)
     code = begun(args.name, credit, loaded.fingerprint)
     goes_on = code is not None
     if code is None:
-        codes = [painter.predict(picture, lambda: None) for picture in pictures]
+        codes = [painter.arbitrary.predict(picture, lambda: None) for picture in pictures]
         code = np.stack(codes).mean(0)
     lesson = Lesson(
         Vgg(vgg_file, device, quick_dtype(device)),
         loaded.weights,
-        Shape(**loaded.shape),
         code,
         pictures,
         [shorter_side(photo, 384) for photo in photographs],
@@ -84,7 +85,10 @@ def run(args: argparse.Namespace) -> int:
     def keep() -> Path:
         path = saved.save(args.name, saved.SavedStyle(credit, loaded.fingerprint, lesson.code, shown))
         if args.sample:
-            publish(args.sample, sample(painter, photographs[0], lesson.code, format_name))
+            publish(
+                args.sample,
+                sample(painter, photographs[0], StyleCode(loaded.fingerprint, lesson.code), format_name),
+            )
         return path
 
     styles: list[float] = []
@@ -154,7 +158,7 @@ def side_by_side(pictures: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(scaled, 1).clip(0, 1)
 
 
-def sample(painter: Engine, photo: np.ndarray, code: np.ndarray, format_name: str) -> bytes:
+def sample(painter: Engine, photo: np.ndarray, code: StyleCode, format_name: str) -> bytes:
     """A photograph painted with a code, encoded."""
     from impasto.job import Look
     from impasto.raster import Raster, encode, quantise

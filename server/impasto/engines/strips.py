@@ -1,8 +1,9 @@
-"""The painter on pictures too large to pass as a whole: the same result, with a lower peak of memory.
+"""The painters on pictures too large to pass as a whole: the same result, with a lower peak of memory.
 
-The layers at half the resolution need most of the memory and little of the time. They are run in
-strips; the one instance norm among them gets its exact statistics from a first pass over all strips,
-because statistics of its own would give every strip another look.
+The gallery painter's layers at half the resolution need most of the memory and little of the time.
+They are run in strips; the one instance norm among them gets its exact statistics from a first pass
+over all strips, because statistics of its own would give every strip another look. The arbitrary
+painter has norms only in its middle, at a quarter of the resolution, which is run as a whole.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from impasto.engines import Check, painter
+from impasto.engines import Check, arbitrary, painter
 from impasto.engines.painter import INPUTS, Shape
 from impasto.runtime import NORM_EPSILON, Executor, Weights, executor
 from impasto.runtime.operations import Ops
@@ -23,6 +24,9 @@ STRIP_PIXELS = 1_000_000
 
 HALO = 2
 """Rows of `painter.layout`'s result that a strip needs from its neighbours."""
+
+SEEN, FINISHED = 8, 3
+"""Rows, in units of four pixels, that strips of `arbitrary.see` and of `arbitrary.finish` need."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,15 @@ class Strip:
         return result[scale * (self.start - self.top) : scale * (self.stop - self.top)]
 
 
-def strips(height: int, width: int) -> Iterator[Strip]:
-    """Cut a picture of `height` x `width` pixels."""
-    units, step = height // 4, max(HALO, STRIP_PIXELS // (4 * width))
+def strips(height: int, width: int, halo: int = HALO) -> Iterator[Strip]:
+    """Cut a picture of `height` x `width` pixels into strips that look `halo` units beyond their own."""
+    units, step = height // 4, max(halo, STRIP_PIXELS // (4 * width))
     for start in range(0, units, step):
         stop = min(start + step, units)
-        yield Strip(start, stop, max(0, start - HALO), min(units, stop + HALO))
+        yield Strip(start, stop, max(0, start - halo), min(units, stop + halo))
 
 
-class StripPainter:
+class GalleryStrips:
     """`painter.forward` in three stages."""
 
     def __init__(self, shape: Shape, weights: Weights) -> None:
@@ -105,4 +109,52 @@ class StripPainter:
         for strip in strips(height, width):
             seen = strokes[strip.top : strip.bottom], picture[4 * strip.top : 4 * strip.bottom]
             painted[4 * strip.start : 4 * strip.stop] = strip.own(self.finish(seen, affine, check), 4)
+        return painted
+
+
+class ArbitraryStrips:
+    """`arbitrary.forward` in three stages."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+
+        def see(ops: Ops, image: Any) -> Any:
+            return arbitrary.see(ops, image, "photo")[-1]
+
+        self.see = executor(see, weights, (3,), ())
+        self.match = executor(arbitrary.match, weights, (arbitrary.QUARTER,), (arbitrary.CODE_LENGTH,))
+        self.finish = executor(arbitrary.finish, weights, (arbitrary.QUARTER,), ())
+
+    @cached_property
+    def guided_match(self) -> Executor:
+        def match(ops: Ops, seen: Any, quarter: Any, code: Any) -> Any:
+            return arbitrary.match(ops, seen, code, {arbitrary.DIVISOR: quarter})
+
+        return executor(match, self.weights, (arbitrary.QUARTER, 1), (arbitrary.CODE_LENGTH,))
+
+    def paint(
+        self, picture: np.ndarray, code: np.ndarray, check: Check, region: Sequence[np.ndarray] = ()
+    ) -> np.ndarray:
+        """Paint a whole picture.
+
+        Args:
+            picture: (H, W, 3) float32, sides multiples of `arbitrary.MULTIPLE`.
+            code: (L,) float32.
+            check: see `Check`.
+            region: a weight (H/4, W/4, 1) of mean 1, or nothing for all.
+
+        Returns:
+            (H, W, 3) float32, sRGB.
+        """
+        height, width = picture.shape[:2]
+        seen = np.empty((height // 4, width // 4, arbitrary.QUARTER), np.float32)
+        for strip in strips(height, width, SEEN):
+            part = self.see([picture[4 * strip.top : 4 * strip.bottom]], [], check)
+            seen[strip.start : strip.stop] = strip.own(part, 1)
+        match = self.guided_match if region else self.match
+        strokes = match([seen, *region], [code], check)
+        painted = np.empty((height, width, 3), np.float32)
+        for strip in strips(height, width, FINISHED):
+            part = self.finish([strokes[strip.top : strip.bottom]], [], check)
+            painted[4 * strip.start : 4 * strip.stop] = strip.own(part, 4)
         return painted

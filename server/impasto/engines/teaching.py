@@ -1,7 +1,7 @@
-"""Teaching the painter a style: its code is changed until paintings have the style of given pictures.
+"""Teaching the arbitrary painter a style: its code changes until paintings have that of given pictures.
 
 Only the code is learned (Dumoulin et al. 2017, section 4.2), so the network, and with it every
-other style, stays as it is. The losses are those that the painter itself was trained with.
+other style, stays as it is.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.engines import Check
+from impasto.engines.arbitrary import QUARTER, forward
 from impasto.engines.losses import gram, relative, variation
-from impasto.engines.painter import Shape, forward
 from impasto.engines.pictures import tensor
 from impasto.engines.vgg import Vgg, quick_dtype
 from impasto.raster.sampling import resized
@@ -35,12 +35,12 @@ CROP = 256
 WINDOW = 144
 """Side in pixels of what is looked at at full size, where texture is much the same everywhere."""
 
-STYLE_WEIGHT, CONTENT_WEIGHT, VARIATION_WEIGHT = 6.0, 1.0, 5.0
+STYLE_WEIGHT, VARIATION_WEIGHT = 6.0, 5.0
 
 LOST_WEIGHT = 30.0
 """Of content lost beyond what the first code loses: a style is to be met, not a photograph dissolved."""
 
-RATE, WARM_UP, BETAS = 0.02, 10, (0.9, 0.98)
+RATE, WARM_UP, BETAS = 0.05, 10, (0.9, 0.98)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,6 @@ class Lesson:
     Args:
         vgg: the loss network.
         weights: of the painter, as `runtime.Weights`.
-        shape: its size.
         code: (L,) float32, where to begin.
         pictures: (h, w, 3) float32 each, sRGB in 0..1, whose style is wanted.
         photographs: the same, what is painted; at least 32 pixels high and wide.
@@ -70,7 +69,6 @@ class Lesson:
         self,
         vgg: Vgg,
         weights: Mapping[str, np.ndarray],
-        shape: Shape,
         code: np.ndarray,
         pictures: Sequence[np.ndarray],
         photographs: Sequence[np.ndarray],
@@ -79,14 +77,17 @@ class Lesson:
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        self.vgg, self.shape, self.check, self.steps, self.device = vgg, shape, check, steps, device
+        self.vgg, self.check, self.steps, self.device = vgg, check, steps, device
         self.photographs = photographs
         self.random = np.random.default_rng(seed)
         dtype = quick_dtype(device)
         self.ops = TorchOps({name: torch.from_numpy(x).to(device, dtype) for name, x in weights.items()})
         self.first = torch.from_numpy(code).to(device)[None]
-        self.learned = self.first.clone().requires_grad_()
-        self.adam = torch.optim.Adam([self.learned], RATE, betas=BETAS)
+        # The parts of a code differ in size by orders of magnitude, and Adam takes steps of one size.
+        sizes = self.first.reshape(-1, QUARTER).abs().mean(1, keepdim=True).clamp(min=1e-3)
+        self.sizes = sizes.expand(-1, QUARTER).reshape(1, -1)
+        self.moved = torch.zeros_like(self.first).requires_grad_()
+        self.adam = torch.optim.Adam([self.moved], RATE, betas=BETAS)
         self.done = 0
         self.targets: dict[str, Tensor] = {}
         for picture in pictures:
@@ -99,7 +100,11 @@ class Lesson:
     @property
     def code(self) -> np.ndarray:
         """The style code so far: (L,) float32."""
-        return self.learned.detach()[0].cpu().numpy()
+        return self.learned().detach()[0].cpu().numpy()
+
+    def learned(self) -> Tensor:
+        """The same, (1, L), differentiable."""
+        return self.first + self.moved * self.sizes
 
     def looked(self, image: Tensor, window: int | None) -> dict[str, Tensor]:
         """Features of the picture, or a window of it, and of its half-size copy, which sees strokes
@@ -117,36 +122,36 @@ class Lesson:
         losses = [relative(gram(found[name])[None], target[None])[0] for name, target in self.targets.items()]
         return torch.stack(losses).sum()
 
-    def painted(self, photo: Tensor, noise: Tensor, code: Tensor) -> Tensor:
-        """(1, 3, H, W) float32 in 0..1."""
-        both = torch.cat([photo, noise], 1).to(self.ops.dtype, memory_format=torch.channels_last)
-        return forward(self.ops, self.shape, both, code).float()
+    def painted(self, photo: Tensor, code: Tensor) -> Tensor:
+        """(1, 3, H, W) float32, about 0..1."""
+        image = photo.to(self.ops.dtype, memory_format=torch.channels_last)
+        return forward(self.ops, image, code.to(self.ops.dtype)).float()
 
     def step(self) -> Distances:
         """Paint a crop of a photograph, and bring the code nearer."""
         self.done += 1
         fading = max(0.02, 1 - self.done / (self.steps + 1))
         self.adam.param_groups[0]["lr"] = RATE * min(1.0, self.done / WARM_UP) * fading
-        photo, noise = self.drawn()
+        photo = self.drawn()
         with torch.no_grad():
             wanted = self.vgg(F.avg_pool2d(photo, 2), HALF[-1], self.check)
-            lost = self.vgg(F.avg_pool2d(self.painted(photo, noise, self.first), 2), HALF[-1], self.check)
+            lost = self.vgg(F.avg_pool2d(self.painted(photo, self.first), 2), HALF[-1], self.check)
             allowed = lost_content(lost, wanted)
-        image = self.painted(photo, noise, self.learned)
+        image = self.painted(photo, self.learned())
         found = self.looked(image, WINDOW)
         style = self.style_distance(found)
         content = lost_content({name: found[f"half.{name}"] for name in CONTENT}, wanted)
-        loss = STYLE_WEIGHT * style + CONTENT_WEIGHT * content + VARIATION_WEIGHT * variation(image)
+        loss = STYLE_WEIGHT * style + VARIATION_WEIGHT * variation(image)
         loss = loss + LOST_WEIGHT * F.relu(content - allowed)
-        (gradient,) = torch.autograd.grad(loss, self.learned)
+        (gradient,) = torch.autograd.grad(loss, self.moved)
         if bool(torch.isfinite(gradient).all()):
-            self.learned.grad = gradient
-            torch.nn.utils.clip_grad_norm_([self.learned], 5.0)
+            self.moved.grad = gradient
+            torch.nn.utils.clip_grad_norm_([self.moved], 5.0)
             self.adam.step()
         return Distances(float(style.detach()), float(content.detach()))
 
-    def drawn(self) -> tuple[Tensor, Tensor]:
-        """A crop of a photograph at a random scale, (1, 3, h, w), and noise for it, (1, 1, h, w)."""
+    def drawn(self) -> Tensor:
+        """A crop of a photograph at a random scale: (1, 3, h, w)."""
         photo = self.photographs[int(self.random.integers(len(self.photographs)))]
         shortest = min(photo.shape[:2])
         side = int(self.random.integers(min(CROP, shortest), shortest + 1))
@@ -155,8 +160,7 @@ class Lesson:
         target = min(CROP, side) // 8 * 8
         crop = resized(crop, target, target).clip(0, 1)
         crop = crop[:, ::-1] if self.random.random() < 0.5 else crop
-        noise = self.random.random((target, target, 1), np.float32) * 2 - 1
-        return tensor(crop, self.device), tensor(noise, self.device)
+        return tensor(np.ascontiguousarray(crop), self.device)
 
 
 def lost_content(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Tensor:

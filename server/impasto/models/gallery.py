@@ -44,14 +44,12 @@ class GalleryWeights:
         shape: keyword arguments of `engines.painter.Shape`.
         weights: float32 arrays as `runtime.Weights`.
         codes: (styles, code length) float32, in the order of `styles()`.
-        encoder: float32 arrays of `engines.encoder`, as `runtime.Weights`.
         fingerprint: identifies the painter that the codes steer.
     """
 
     shape: dict[str, int]
     weights: dict[str, np.ndarray]
     codes: np.ndarray
-    encoder: dict[str, np.ndarray]
     fingerprint: str
 
 
@@ -90,6 +88,4 @@ def load(path: Path = FILE) -> GalleryWeights:
         for name in file.keys():  # noqa: SIM118 - not a mapping
             tensors[name] = file.get_tensor(name).astype(np.float32)
     codes = tensors.pop("codes")
-    encoder = {name.removeprefix("encoder."): value for name, value in tensors.items() if "encoder." in name}
-    painter = {name: value for name, value in tensors.items() if "encoder." not in name}
-    return GalleryWeights(json.loads(metadata["shape"]), painter, codes, encoder, metadata["fingerprint"])
+    return GalleryWeights(json.loads(metadata["shape"]), tensors, codes, metadata["fingerprint"])

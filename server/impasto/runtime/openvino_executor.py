@@ -58,6 +58,9 @@ class OpenVinoOps:
     def add(self, x: Any, y: Any) -> Any:
         return opset13.add(x, y)
 
+    def subtract(self, x: Any, y: Any) -> Any:
+        return opset13.subtract(x, y)
+
     def multiply(self, x: Any, y: Any) -> Any:
         return opset13.multiply(x, y)
 
@@ -78,6 +81,16 @@ class OpenVinoOps:
             "scales",
             coordinate_transformation_mode="asymmetric",
             nearest_mode="floor",
+            axes=constant([2, 3]),
+        )
+
+    def enlarge(self, x: Any) -> Any:
+        return opset13.interpolate(
+            x,
+            constant([2.0, 2.0], np.float32),
+            "linear_onnx",
+            "scales",
+            coordinate_transformation_mode="half_pixel",
             axes=constant([2, 3]),
         )
 

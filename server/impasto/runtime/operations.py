@@ -36,6 +36,8 @@ class Ops(Protocol):
 
     def add(self, x: Tensor, y: Tensor) -> Tensor: ...
 
+    def subtract(self, x: Tensor, y: Tensor) -> Tensor: ...
+
     def multiply(self, x: Tensor, y: Tensor) -> Tensor: ...
 
     def mean(self, x: Tensor) -> Tensor:
@@ -50,6 +52,10 @@ class Ops(Protocol):
 
     def double(self, x: Tensor) -> Tensor:
         """Nearest-neighbour upsampling by two."""
+        ...
+
+    def enlarge(self, x: Tensor) -> Tensor:
+        """Bilinear upsampling by two, borders replicated."""
         ...
 
     def unshuffle(self, x: Tensor, factor: int) -> Tensor: ...

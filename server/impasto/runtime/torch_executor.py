@@ -47,6 +47,9 @@ class TorchOps:
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y
 
+    def subtract(self, x: Tensor, y: Tensor) -> Tensor:
+        return x - y
+
     def multiply(self, x: Tensor, y: Tensor) -> Tensor:
         return x * y
 
@@ -61,6 +64,9 @@ class TorchOps:
 
     def double(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+    def enlarge(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=2.0, mode="bilinear")
 
     def unshuffle(self, x: Tensor, factor: int) -> Tensor:
         return F.pixel_unshuffle(x, factor)

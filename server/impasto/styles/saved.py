@@ -19,8 +19,8 @@ from impasto.styles.references import STYLE_SUFFIX
 
 NAME = re.compile(r"[\w][\w.-]{0,63}", re.UNICODE)
 
-PICTURE_SIDE = 256
-"""Longest shorter side of the picture in a file: what the encoder looks at."""
+PICTURE_SIDE = 512
+"""Longest shorter side of the picture in a file: what the style is predicted from."""
 
 MAX_BYTES = 200_000
 

@@ -11,13 +11,26 @@ import numpy as np
 
 from impasto.errors import JobError, UnknownStyle, did_you_mean
 from impasto.job import StyleRef
-from impasto.models import gallery
+from impasto.models import arbitrary, gallery
 from impasto.raster import Raster, load
 from impasto.styles import saved
 from impasto.styles.references import ATTACHMENT, names_file
 
 LONGER_SIDE = 1024
 """Pixels; a larger style picture is scaled down, for no engine looks closer."""
+
+
+@dataclass(frozen=True)
+class StyleCode:
+    """What steers a painter.
+
+    Attributes:
+        painter: fingerprint of the painter that it steers.
+        values: (L,) float32.
+    """
+
+    painter: str
+    values: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -28,14 +41,14 @@ class StyleSource:
         ref: as in the look.
         credit: what it was learned or taken from, for the picture's metadata.
         weight: all weights of a look sum to 1.
-        code: (L,) float32, the painter's style code, or None where only the picture is known.
+        code: what it was trained or saved as, or None where only the picture is known.
         picture: (h, w, 3) float32, sRGB in 0..1, or None where only the code is known.
     """
 
     ref: str
     credit: str
     weight: float
-    code: np.ndarray | None
+    code: StyleCode | None
     picture: np.ndarray | None
 
 
@@ -99,7 +112,8 @@ def _source(ref: str, weight: float, attachments: Sequence[Attachment]) -> Style
     if ref in gallery.names():
         index = gallery.find(ref)
         credit = gallery.styles()[index].credit
-        return StyleSource(ref, credit, weight, gallery.load().codes[index], _reproduction(ref))
+        code = StyleCode(gallery.load().fingerprint, gallery.load().codes[index])
+        return StyleSource(ref, credit, weight, code, _reproduction(ref))
     return _saved(ref, saved.load(ref), weight)
 
 
@@ -109,5 +123,6 @@ def _reproduction(name: str) -> np.ndarray:
 
 
 def _saved(ref: str, style: saved.SavedStyle, weight: float) -> StyleSource:
-    code = style.code if style.painter == gallery.load().fingerprint else None
+    known = style.painter in (gallery.load().fingerprint, arbitrary.load().fingerprint)
+    code = StyleCode(style.painter, style.code) if known else None
     return StyleSource(ref, style.credit, weight, code, style.picture)

@@ -1,0 +1,137 @@
+"""The arbitrary painter: any picture as a style, in one pass and by a code of half a thousand numbers.
+
+In the shape of Wang et al. 2023, "MicroAST: Towards Super-Fast Ultra-Resolution Arbitrary Style Transfer":
+at a quarter of the resolution, the features of the photograph take on the statistics of the style's (Huang
+& Belongie 2017), and these steer the convolutions after them too. Departing from the paper, the style code
+is a linear map of the statistics instead of convolutions of the style's features, whose mean was all that
+was used, so that codes can be kept, mixed and taught; and the convolutions that were split into groups are
+whole.
+
+The forward pass is written once against `runtime.operations.Ops`.
+"""
+
+from __future__ import annotations
+
+from impasto.engines.painter import Region
+from impasto.runtime.operations import Ops, Tensor
+
+FULL, HALF, QUARTER = 16, 32, 64
+"""Channels at the picture's own resolution, at half of it and at a quarter."""
+
+LEVELS = ("near", "far")
+"""Where features are matched: after one residual block, and after two."""
+
+PARTS = ("deviation", "mean", "gain", "shift")
+"""What a code holds for each of `LEVELS`, `QUARTER` numbers each: the statistics that the photograph's
+features take on, and what the convolutions that follow are steered by."""
+
+CODE_LENGTH = len(LEVELS) * len(PARTS) * QUARTER
+
+MULTIPLE = 4
+"""Height and width of the network's input must be multiples of this."""
+
+DIVISOR = 4
+"""Of the resolution at which there are norms."""
+
+
+def convolutions() -> dict[str, tuple[int, int, int]]:
+    """(out, in, kernel) of each convolution; "code" is a dense layer."""
+    shapes: dict[str, tuple[int, int, int]] = {}
+    for eye in ("photo", "style"):
+        shapes[f"{eye}.full"] = (FULL, 3, 5 if eye == "photo" else 9)
+        shapes[f"{eye}.half"], shapes[f"{eye}.half.mix"] = (HALF, FULL, 3), (HALF, HALF, 1)
+        shapes[f"{eye}.quarter"], shapes[f"{eye}.quarter.mix"] = (QUARTER, HALF, 3), (QUARTER, QUARTER, 1)
+        for level in LEVELS:
+            shapes[f"{eye}.{level}.0"] = shapes[f"{eye}.{level}.1"] = (QUARTER, QUARTER, 3)
+    shapes["code"] = (CODE_LENGTH, 2 * len(LEVELS) * QUARTER, 1)
+    for level in LEVELS:
+        shapes[f"{level}.0"] = shapes[f"{level}.1"] = (QUARTER, QUARTER, 3)
+    shapes["half"], shapes["half.mix"] = (HALF, QUARTER, 3), (HALF, HALF, 1)
+    shapes["full"], shapes["full.mix"] = (FULL, HALF, 3), (FULL, FULL, 1)
+    return shapes | {"out": (3, FULL, 5)}
+
+
+def see(ops: Ops, picture: Tensor, eye: str) -> list[Tensor]:
+    """Features of (N, 3, H, W) sRGB in 0..1 at each of `LEVELS`: (N, `QUARTER`, H/4, W/4)."""
+    x = ops.relu(ops.conv(picture, f"{eye}.full"))
+    for part in ("half", "quarter"):
+        x = ops.relu(ops.conv(x, f"{eye}.{part}", stride=2))
+        x = ops.relu(ops.conv(x, f"{eye}.{part}.mix"))
+    found: list[Tensor] = []
+    for level in LEVELS:
+        inner = ops.relu(ops.conv(x, f"{eye}.{level}.0"))
+        x = ops.add(x, ops.conv(inner, f"{eye}.{level}.1"))
+        found.append(x)
+    return found
+
+
+def encode(ops: Ops, picture: Tensor) -> Tensor:
+    """The style code of (N, 3, H, W) sRGB in 0..1, as a picture of one pixel: (N, `CODE_LENGTH`, 1, 1)."""
+    statistics: list[Tensor] = []
+    for x in see(ops, picture, "style"):
+        mean = ops.mean(x)
+        centred = ops.subtract(x, mean)
+        statistics += [ops.root(ops.mean(ops.multiply(centred, centred))), mean]
+    return ops.conv(ops.join(statistics, 1), "code")
+
+
+def steer(ops: Ops, code: Tensor) -> dict[str, dict[str, Tensor]]:
+    """A code, (N, `CODE_LENGTH`), as {level: {part: (N, `QUARTER`)}}."""
+    starts = {(level, part): i for i, (level, part) in enumerate((x, y) for x in LEVELS for y in PARTS)}
+    return {
+        level: {
+            part: ops.columns(code, starts[level, part] * QUARTER, (starts[level, part] + 1) * QUARTER)
+            for part in PARTS
+        }
+        for level in LEVELS
+    }
+
+
+def layout(ops: Ops, image: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
+    """The first part of `forward`: (N, `QUARTER`, H/4, W/4)."""
+    return match(ops, see(ops, image, "photo")[-1], code, region)
+
+
+def match(ops: Ops, seen: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
+    """What of `layout` comes after `see`: all that looks at the whole picture."""
+    weight = (region or {}).get(DIVISOR)
+    steering = steer(ops, code)
+    x = seen
+    for level in reversed(LEVELS):
+        by = steering[level]
+        gain, shift = (ops.reshape(by[part], (0, -1, 1, 1)) for part in ("gain", "shift"))
+        x = ops.affine(ops.norm(x, weight), by["deviation"], by["mean"])
+        inner = ops.add(ops.multiply(ops.conv(x, f"{level}.0"), gain), ops.multiply(x, shift))
+        inner = ops.relu(inner)
+        moved = ops.add(ops.multiply(ops.conv(inner, f"{level}.1"), gain), ops.multiply(inner, shift))
+        x = ops.add(x, moved)
+    return x
+
+
+def finish(ops: Ops, strokes: Tensor) -> Tensor:
+    """The second part: (N, `QUARTER`, h, w) -> (N, 3, 4 h, 4 w). Sees 2 positions beyond its own."""
+    return ops.conv(draft(ops, strokes), "out")
+
+
+def draft(ops: Ops, strokes: Tensor) -> Tensor:
+    """All of `finish` but its last convolution: (N, `FULL`, 4 h, 4 w)."""
+    x = strokes
+    for part in ("half", "full"):
+        x = ops.relu(ops.conv(ops.enlarge(x), part))
+        x = ops.relu(ops.conv(x, f"{part}.mix"))
+    return x
+
+
+def forward(ops: Ops, image: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
+    """Paint `image` in the style of `code`.
+
+    Args:
+        ops: the operations, holding the weights named by `convolutions`.
+        image: (N, 3, H, W) float, sRGB in 0..1; H and W multiples of `MULTIPLE`.
+        code: (N, `CODE_LENGTH`) float.
+        region: that the photograph's statistics are those of, or None for all of it.
+
+    Returns:
+        (N, 3, H, W) float, sRGB, now and then a little beyond 0..1.
+    """
+    return finish(ops, layout(ops, image, code, region))
