@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,7 +122,14 @@ class Desk:
         return json.loads(file.read_text())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def gimp_home() -> Iterator[Path]:
+    """A home of its own: a dialog begins with what was chosen in the one before."""
+    with tempfile.TemporaryDirectory(prefix="impasto-gimp-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
 def desk(tmp_path_factory: pytest.TempPathFactory, gimp_home: Path) -> Iterator[Desk]:
     """A GIMP on a screen, with a warm daemon that has the models whose weights are at hand."""
     place = guest("gimp-console", ["gimp", *SCREEN], os.environ.get("IMPASTO_GIMP_DEBIAN", "trixie"))
