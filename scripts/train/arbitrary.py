@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 import random
 import time
 from dataclasses import dataclass, field
@@ -26,7 +25,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gallery import EXAMPLES, lattice, read_styles, total_variation
+from export import fingerprint
+from gallery import add_run_arguments, lattice, read_styles, total_variation
 from impasto.engines.vgg import Vgg, statistics
 from impasto.models import arbitrary
 from perception import activations, gram, relative
@@ -45,11 +45,7 @@ KEPT = 1500
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--vgg", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="training time, all resumes together")
-    parser.add_argument("--from-bundled", action="store_true", help="start from the bundled network")
+    add_run_arguments(parser)
     parser.add_argument("--microast", type=Path, metavar="FOLDER", help="start from these published weights")
     parser.add_argument("--batch", type=int, default=3)
     parser.add_argument("--crop", type=int, default=160, help="side of a training crop in pixels")
@@ -62,8 +58,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lattice-weight", type=float, default=0.4)
     parser.add_argument("--photographs", type=float, default=0.2, help="share of styles that are none")
     parser.add_argument("--average", type=float, default=0.995, help="of the weights: how much stays a step")
-    parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--export", type=Path, nargs="?", const=arbitrary.FILE)
     return parser.parse_args()
 
@@ -142,8 +136,7 @@ def write_sheet(painter: TorchArbitrary, photos: Tensor, styles: list[Tensor], p
 def export(painter: TorchArbitrary, steps: int, path: Path) -> None:
     """Write the weights as float16."""
     tensors = {name: value.detach().half().contiguous() for name, value in painter.exported().items()}
-    fingerprint = hashlib.sha256(b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors)))
-    metadata = {"fingerprint": fingerprint.hexdigest()[:16], "steps": str(steps)}
+    metadata = {"fingerprint": fingerprint(tensors), "steps": str(steps)}
     save_file(tensors, path, metadata | {"licence": "Apache-2.0, see CREDITS.md"})
     path.chmod(0o644)
 
@@ -153,10 +146,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vgg = Vgg(options.vgg, device)
-    small, large = options.data / "content", options.data / "photos"
-    held_out = {path.name for path in EXAMPLES.glob("*.jpg")}
-    held_out |= {path.name for path in sorted(small.glob("*.jpg"))[:: options.hold_out]}
-    photographs = Photographs(small, large, held_out, options.seed)
+    photographs = Photographs(options.data, options.hold_out, options.seed)
     chance = random.Random(options.seed)
     paintings = [options.data / "paintings" / style["painting"] for style in read_styles()]
     styles = Styles(vgg, paintings, photographs, options.style_crop, options.photographs, chance)

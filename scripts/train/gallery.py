@@ -32,8 +32,6 @@ from torch_painter import TorchPainter
 
 GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
 LATTICE_WINDOW = 128
 """Side of what is searched for a lattice at once, in pixels."""
 
@@ -49,10 +47,7 @@ LOGGED = 20
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--vgg", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="training time, all resumes together")
+    add_run_arguments(parser)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--crop", type=int, default=256, help="side of a training crop in pixels")
     parser.add_argument("--style-size", type=int, default=512, help="shorter side of a painting in pixels")
@@ -60,7 +55,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--code-factor", type=float, default=1.0, help="rate of the codes in those of the painter"
     )
-    parser.add_argument("--from-bundled", action="store_true", help="start from the bundled painter")
     parser.add_argument("--style-weight", type=float, default=6.0)
     parser.add_argument("--content-weight", type=float, default=1.0)
     parser.add_argument("--tv-weight", type=float, default=5.0)
@@ -68,10 +62,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--window", type=int, default=144, help="side of what the loss sees at full size")
     parser.add_argument("--frozen", action="store_true", help="train only codes, not the painter")
     parser.add_argument("--first", type=int, default=0, help="leave the codes of the styles before this one")
-    parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
     parser.add_argument("--average", type=float, default=0.998, help="of the weights: how much stays a step")
-    parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a run learns from, where it is kept and how long it takes, for every painter."""
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--vgg", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True, help="training time, all resumes together")
+    parser.add_argument("--from-bundled", action="store_true", help="start from the bundled painter")
+    parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
+    parser.add_argument("--seed", type=int, default=1)
 
 
 def read_styles() -> list[dict[str, str]]:
@@ -143,10 +146,7 @@ def main() -> None:
     vgg = Vgg(options.vgg, device, dtype)
     paintings = [options.data / "paintings" / style["painting"] for style in styles]
     targets = style_targets(vgg, paintings, options.style_size, device)
-    small, large = options.data / "content", options.data / "photos"
-    held_out = {path.name for path in EXAMPLES.glob("*.jpg")}
-    held_out |= {path.name for path in sorted(small.glob("*.jpg"))[:: options.hold_out]}
-    photographs = Photographs(small, large, held_out, options.seed)
+    photographs = Photographs(options.data, options.hold_out, options.seed)
     samples = photographs.batch(3, min(384, options.style_size)).to(device)
 
     painter = TorchPainter(Shape(), len(styles)).to(device)

@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 
 def to_tensor(picture: Image.Image) -> Tensor:
     """(3, H, W) float in 0..1."""
@@ -26,12 +28,14 @@ def shorter_side(picture: Image.Image, size: int) -> Image.Image:
 class Photographs:
     """Random square crops; `large` photographs supply half of them, for their sharp detail.
 
-    Files named in `held_out` are never used.
+    Never used are the pictures of examples/ and every `hold_out`-th of the small ones.
     """
 
-    def __init__(self, small: Path, large: Path, held_out: set[str], seed: int) -> None:
-        self.small = [path for path in sorted(small.glob("*.jpg")) if path.name not in held_out]
-        self.large = [path for path in sorted(large.glob("*.jpg")) if path.name not in held_out]
+    def __init__(self, data: Path, hold_out: int, seed: int) -> None:
+        small, large = (sorted((data / folder).glob("*.jpg")) for folder in ("content", "photos"))
+        held_out = {path.name for path in [*EXAMPLES.glob("*.jpg"), *small[::hold_out]]}
+        self.small = [path for path in small if path.name not in held_out]
+        self.large = [path for path in large if path.name not in held_out]
         self.random = random.Random(seed)
         self.decoded: dict[Path, Image.Image] = {}
 

@@ -77,11 +77,11 @@ def encode(ops: Ops, picture: Tensor) -> Tensor:
 
 def steer(ops: Ops, code: Tensor) -> dict[str, dict[str, Tensor]]:
     """A code, (N, `CODE_LENGTH`), as {level: {part: (N, `QUARTER`)}}."""
-    starts = {(level, part): i for i, (level, part) in enumerate((x, y) for x in LEVELS for y in PARTS)}
+    starts = iter(range(0, CODE_LENGTH, QUARTER))
     return {
         level: {
-            part: ops.columns(code, starts[level, part] * QUARTER, (starts[level, part] + 1) * QUARTER)
-            for part in PARTS
+            part: ops.columns(code, start, start + QUARTER)
+            for part, start in zip(PARTS, starts, strict=False)
         }
         for level in LEVELS
     }
