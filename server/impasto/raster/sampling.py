@@ -10,6 +10,9 @@ from impasto.raster.picture import Raster, quantise
 KERNEL = "cubic"
 """Lanczos is a little sharper, but rings beside the hard edges that a painting is full of."""
 
+INTERPOLATORS = {"linear": "bilinear", "cubic": "bicubic"}
+"""Of libvips, for what a kernel is called when it enlarges."""
+
 
 def image(array: np.ndarray) -> pyvips.Image:
     """A libvips view of (H, W) or (H, W, C) pixels; float16 is widened."""
@@ -31,13 +34,31 @@ def scaled(
     Args:
         wrap: beyond each edge lies the opposite one, as in a texture that repeats.
     """
-    across, down = width / source.width, height / source.height
-    if (across, down) == (1, 1):
+    if (width, height) == (source.width, source.height):
         return source
     if wrap:  # only what is cut out is computed
-        tiles = source.replicate(3, 3).resize(across, vscale=down, kernel=kernel)
+        tiles = _scaled(source.replicate(3, 3), 3 * width, 3 * height, kernel)
         return tiles.crop(width, height, width, height)
-    return source.resize(across, vscale=down, kernel=kernel).crop(0, 0, width, height)
+    return _scaled(source, width, height, kernel)
+
+
+def _scaled(source: pyvips.Image, width: int, height: int, kernel: str) -> pyvips.Image:
+    across, down = width / source.width, height / source.height
+    if kernel == "nearest":
+        return source.resize(across, vscale=down, kernel=kernel).crop(0, 0, width, height)
+    small = source.resize(min(1, across), vscale=min(1, down), kernel=kernel)
+    across, down = max(1, across), max(1, down)
+    if across == down == 1:
+        return small.crop(0, 0, width, height)
+    # What `resize` enlarges lies half a pixel too far to the right and to the bottom.
+    return small.affine(
+        [across, 0, 0, down],
+        interpolate=pyvips.Interpolate.new(INTERPOLATORS[kernel]),
+        oarea=[0, 0, width, height],
+        idx=0.5 - 0.5 / across,
+        idy=0.5 - 0.5 / down,
+        extend="copy",
+    )
 
 
 def pixels(source: pyvips.Image) -> np.ndarray:
