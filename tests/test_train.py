@@ -40,9 +40,10 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(script: str, *arguments: object) -> None:
+def run(script: str, *arguments: object) -> str:
+    """What it printed."""
     command = [sys.executable, TRAIN / script, *map(str, arguments)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:

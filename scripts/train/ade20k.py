@@ -17,9 +17,10 @@ import openvino
 from openvino import opset13
 from PIL import Image
 
-from impasto.regions.segmenter import CLASSES
+from impasto.regions.segmenter import CONTEXT, convolutions
 from impasto.runtime import cores
 from impasto.runtime.openvino_executor import constant
+from impasto.selector import CLASSES
 
 SIDE = 513
 """Pixels of the teacher's square input; a picture is squeezed into it, whatever its shape."""
@@ -31,14 +32,15 @@ GROUPS = Path(__file__).with_name("ade20k_groups.toml")
 
 
 def grouping(labels: Path) -> np.ndarray:
-    """(151,) int: the index in `CLASSES` of each of the teacher's classes; 0 of them is "none"."""
+    """(classes, 151) float32: 1 where one of the teacher's, 0 of which is "none", belongs to one of ours."""
     names = [line.split("\t")[1] for line in labels.read_text("utf-8").splitlines()]
     groups = tomllib.loads(GROUPS.read_text("utf-8"))
     group_of = {name: group for group, members in groups.items() for name in members}
     unknown = set(group_of) - set(names) | set(groups) - set(CLASSES)
     if unknown:
         raise ValueError(f"{GROUPS.name} names no class of the teacher or of ours: {sorted(unknown)}")
-    return np.array([CLASSES.index(group_of.get(name, "other")) for name in ["none", *names]])
+    found = [CLASSES.index(group_of.get(name, "other")) for name in ["none", *names]]
+    return np.eye(len(CLASSES), dtype=np.float32)[:, found]
 
 
 class Teacher:
@@ -49,8 +51,7 @@ class Teacher:
     """
 
     def __init__(self, weights: Path) -> None:
-        group = grouping(weights.with_name("ade20k_labels.txt"))
-        self.groups = np.eye(len(CLASSES), dtype=np.float32)[group]
+        self.groups = grouping(weights.with_name("ade20k_labels.txt"))
         settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": cores()}
         self.compiled = openvino.Core().compile_model(graph(weights), "CPU", settings)
 
@@ -60,7 +61,36 @@ class Teacher:
         pixels = np.asarray(squeezed, np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
         logits = self.compiled(pixels)[0][0].transpose(1, 2, 0)
         chances = np.exp(logits - logits.max(2, keepdims=True))
-        return chances / chances.sum(2, keepdims=True) @ self.groups
+        return chances / chances.sum(2, keepdims=True) @ self.groups.T
+
+
+def segmenters_weights(weights: Path) -> dict[str, np.ndarray]:
+    """The teacher's weights by the names of the segmenter's, norms folded into them."""
+    archive = np.load(weights)
+    arrays = {int(key): archive[key].astype(np.float32) for key in archive.files if key.isdigit()}
+    layers: list[tuple[np.ndarray, np.ndarray]] = []
+    for operator in json.loads(str(archive["ops"])):
+        inputs, kind = operator["in"], operator["op"]
+        if kind == "DEQUANTIZE":
+            arrays[operator["out"][0]] = arrays[inputs[0]]
+        elif kind == "CONV_2D":
+            layers.append((arrays[inputs[1]].transpose(0, 3, 1, 2), arrays[inputs[2]]))
+        elif kind == "DEPTHWISE_CONV_2D":
+            layers.append((arrays[inputs[1]].transpose(3, 0, 1, 2), arrays[inputs[2]]))
+        elif kind in ("MUL", "ADD") and inputs[1] in arrays:  # a norm after a convolution
+            weight, bias = layers[-1]
+            value = arrays[inputs[1]]
+            scaled = weight * value[:, None, None, None], bias * value
+            layers[-1] = scaled if kind == "MUL" else (weight, bias + value)
+    names = [name for name in convolutions() if not name.startswith("both")]
+    both = names.index("detail")
+    weight, bias = layers.pop(both)  # of what is seen in the whole and here, one behind the other
+    layers[both:both] = [(weight[:, :CONTEXT], np.zeros_like(bias)), (weight[:, CONTEXT:], bias)]
+    names[both:both] = ["both.whole", "both.here"]
+    found = {"groups": grouping(weights.with_name("ade20k_labels.txt"))}
+    for name, (weight, bias) in zip(names, layers, strict=True):
+        found[f"{name}.weight"], found[f"{name}.bias"] = weight, bias
+    return found
 
 
 def graph(weights: Path) -> openvino.Model:

@@ -1,262 +1,254 @@
 #!/usr/bin/env python3
-"""Train the segmenter on what its teacher answered (segmenter_views.py), and export it.
+"""Train the segmenter on its teacher's answers, rounded to eight bits as it will be stored, and judge it.
 
-    scripts/train/segmenter.py --views VIEWS --teacher ade20k_deeplab.npz --run RUN --minutes 30
+    scripts/train/segmenter.py --data DIR --teacher ade20k_deeplab.npz --run RUN --minutes 20 --export
+    scripts/train/segmenter.py --teacher ade20k_deeplab.npz --judge examples/*.jpg
 
-It starts from the teacher's first layers, which learn on at a lower rate than the rest. A run can be stopped
-and started again: it goes on from RUN/checkpoint.pt. RUN/log.csv has the loss and, on pictures kept out of
-training, the share of cells where the answer is the teacher's; RUN/sheet.png shows some of them beside the
-teacher's. With --export the weights are written as float16 to models/bundled/.
+It starts from the teacher's weights and learns to give the same answers with rounded ones, on random parts of
+DIR/content and DIR/photos. RUN/checkpoint.pt lets a run go on, on a CPU or a GPU with the same command, and
+RUN/log.csv has the loss. With --export the running average is written to models/bundled/. With --judge both
+networks look at whole photographs, and the share of the pixels is printed at which their likeliest classes
+are the same.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
+import random
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from safetensors.torch import save_file
+from PIL import Image, ImageEnhance
+from safetensors.numpy import save_file
 from torch import Tensor
 
+from ade20k import Teacher, segmenters_weights
 from impasto.models.gallery import BUNDLED
-from impasto.regions.segmenter import CELL, CLASSES
-from torch_segmenter import TorchSegmenter
+from impasto.raster import load
+from impasto.regions.classes import chances
+from impasto.regions.segmenter import SIDE, forward
+from impasto.runtime.quantised import LARGEST, quantised
+from impasto.runtime.torch_executor import TorchOps
+from impasto.selector import CLASSES
 
-COLOURS = (
-    "5aaaff e63c3c 28aa28 be8c46 1428c8 969696 ffb478 ffe600 ff00ff 783c8c 000000"  # in the order of CLASSES
-)
-WARM_UP = 200
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+AVERAGED = 0.98
+"""Share of the averaged weights that is kept at a step; they are what is exported."""
+
+WARM_UP = 20
 """Steps over which the learning rate rises."""
 
-AVERAGED = 0.998
-"""Share of the averaged weights that is kept at a step; they are what is judged and exported."""
+CLIP = 1.0
+"""Greatest norm of the slope."""
 
-
-SURENESS = 6
-"""Power of the teacher's mean certainty by which small photographs are chosen."""
-
-
-@dataclass
-class Views:
-    """What segmenter_views.py wrote: `pixels` (N, S, S, 3) and `answers` (N, G, G, classes), uint8."""
-
-    pixels: np.ndarray
-    answers: np.ndarray
-    device: torch.device
-
-    def batch(self, chosen: np.ndarray) -> tuple[Tensor, Tensor]:
-        """(n, 3, S, S) and (n, classes, G, G), both float in 0..1."""
-        return self._planes(self.pixels[chosen]), self._planes(self.answers[chosen])
-
-    def _planes(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(self.device).permute(0, 3, 1, 2).float() / 255
+LOGGED = 5
+"""Steps whose loss makes a line of log.csv: step, seconds, cross-entropy beyond the teacher's own entropy."""
 
 
 def main() -> None:
     options = parsed()
+    teacher = Teacher(options.teacher)
+    if options.data:
+        train(options, teacher)
+    shares: list[float] = []
+    for path in options.judge:
+        shares.append(agreement(teacher, path))
+        print(f"{shares[-1]:.4f} {path}", flush=True)
+    if shares:
+        print(f"{np.mean(shares):.4f} on average")
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--teacher", type=Path, required=True, help="its labels stand beside it")
+    parser.add_argument("--data", type=Path, help="train on the pictures of this folder")
+    parser.add_argument("--run", type=Path, default=Path("segmenter-run"))
+    parser.add_argument("--minutes", type=float, default=20, help="of training in all, earlier runs included")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=1e-3, help="of a weight's usual size")
+    parser.add_argument("--large", type=float, default=0.4, help="share of parts of the large photographs")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--export", type=Path, nargs="?", const=BUNDLED / "segmenter.safetensors")
+    parser.add_argument("--judge", type=Path, nargs="+", default=[], metavar="PHOTOGRAPH")
+    return parser.parse_args()
+
+
+def train(options: argparse.Namespace, teacher: Teacher) -> None:
+    """See the module."""
     torch.manual_seed(options.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    views = Views(
-        np.load(options.views / "pixels.npy", mmap_mode="r"),
-        np.load(options.views / "answers.npy", mmap_mode="r"),
-        device,
-    )
-    small, large, judged = split(options.views / "views.json")
-    trust = trusted(views.answers, small)
-    dtype = torch.float32 if options.float32 else torch.bfloat16
-    segmenter, average = (TorchSegmenter(dtype).to(device) for _ in range(2))
-    taken = segmenter.start_from(options.teacher)
-    average.load_state_dict(segmenter.state_dict())
-    known = {id(parameter) for parameter in taken}
-    new = [parameter for parameter in segmenter.parameters() if id(parameter) not in known]
-    groups = [{"params": new, "factor": 1.0}, {"params": taken, "factor": options.taken}]
-    optimiser = torch.optim.AdamW(groups, options.rate, (0.9, 0.99), weight_decay=0.02)
+    start = {name: torch.from_numpy(x).to(device) for name, x in segmenters_weights(options.teacher).items()}
+    groups = start.pop("groups")
+    sizes = {name: size(name, start) for name in start}
+    moved = {name: torch.zeros_like(tensor).requires_grad_() for name, tensor in start.items()}
+    average = {name: tensor.clone() for name, tensor in start.items()}
+    optimiser = torch.optim.Adam(moved.values(), options.rate, (0.9, 0.98))
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        segmenter.load_state_dict(saved["segmenter"])
-        average.load_state_dict(saved["average"])
+        with torch.no_grad():
+            for name, tensor in moved.items():
+                tensor.copy_(saved["moved"][name])
+        average = saved["average"]
         optimiser.load_state_dict(saved["optimiser"])
         step, spent = saved["step"], saved["spent"]
-    random = np.random.default_rng(options.seed + step)
+    chance = random.Random(options.seed + step)
+    small, large = learned(options.data)
     losses: list[float] = []
-    before = time.monotonic()
     while spent < 60 * options.minutes:
-        segmenter.train()
-        count = random.binomial(options.batch, options.large)
-        chosen = random.choice(large, count), random.choice(small, options.batch - count, p=trust)
-        pictures, answers = views.batch(np.concatenate(chosen))
-        pictures, answers = cropped(pictures, answers, options.crop, random)
+        began = time.monotonic()
         progress = spent / (60 * options.minutes)
-        for group in optimiser.param_groups:
-            falling = 0.5 + 0.5 * math.cos(math.pi * progress)
-            rising = min(1, (step + 1) / WARM_UP)
-            group["lr"] = options.rate * group["factor"] * rising * max(falling, 0.01)
-        predicted = segmenter(recoloured(pictures, random))
-        loss = F.cross_entropy(predicted, answers)
+        optimiser.param_groups[0]["lr"] = (
+            options.rate * min(1, (step + 1) / WARM_UP) * max(0.02, 1 - progress)
+        )
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(segmenter.parameters(), 2.0)
-        optimiser.step()
-        follow(average, segmenter, min(AVERAGED, (step + 1) / (step + 10)))
-        losses.append(loss.item())
-        step += 1
-        now = time.monotonic()
-        spent, before = spent + now - before, now
-        last = spent >= 60 * options.minutes
-        if step % options.every == 0 or last:
-            agreement = judge(average, views, judged, options.side)
-            with (options.run / "log.csv").open("a") as log:
-                log.write(f"{step},{spent:.0f},{np.mean(losses):.4f},{agreement:.4f}\n")
-            losses.clear()
-            sheet(average, views, judged[:: max(1, len(judged) // 24)][:24], options.side).save(
-                options.run / "sheet.png"
+        loss = 0.0
+        for _ in range(options.batch):  # one by one, for memory's sake
+            picture = part(chance.choice(large if chance.random() < options.large else small), chance)
+            wanted = torch.from_numpy(teacher(picture)).to(device).permute(2, 0, 1)[None].clamp(min=1e-6)
+            pixels = torch.from_numpy(np.array(picture)).to(device).permute(2, 0, 1)[None].float()
+            pixels = (pixels / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+            weights = {name: start[name] + sizes[name] * tensor for name, tensor in moved.items()}
+            ops = TrainingOps(
+                {name: rounded(name, tensor) for name, tensor in weights.items()} | {"groups": groups}
             )
-            state = {"segmenter": segmenter.state_dict(), "average": average.state_dict()}
-            state |= {"optimiser": optimiser.state_dict(), "step": step, "spent": spent}
-            torch.save(state, options.run / "unfinished.pt")
+            # The teacher answers for every second of our cells.
+            said = forward(ops, pixels)[..., ::2, ::2].clamp(min=1e-6)
+            divergence = (wanted * (wanted / said).log()).sum(1).mean() / options.batch
+            divergence.backward()
+            loss += divergence.item()
+        torch.nn.utils.clip_grad_norm_(list(moved.values()), CLIP)
+        optimiser.step()
+        step += 1
+        with torch.no_grad():
+            for name, mean in average.items():
+                now = start[name] + sizes[name] * moved[name]
+                mean.lerp_(now, 1 - min(AVERAGED, step / (step + 10)))
+        losses.append(loss)
+        spent += time.monotonic() - began
+        if step % LOGGED == 0 or spent >= 60 * options.minutes:
+            with (options.run / "log.csv").open("a") as log:
+                log.write(f"{step},{spent:.0f},{np.mean(losses):.4f}\n")
+            losses.clear()
+            state = {"moved": moved, "average": average, "optimiser": optimiser.state_dict()}
+            torch.save(state | {"step": step, "spent": spent}, options.run / "unfinished.pt")
             (options.run / "unfinished.pt").replace(checkpoint)
-            before = time.monotonic()
     if options.export:
-        weights = {name: value.half().contiguous() for name, value in average.exported().items()}
-        save_file(weights, options.export, {"classes": " ".join(CLASSES), "steps": str(step)})
+        arrays = {name: tensor.cpu().numpy() for name, tensor in average.items()}
+        about = {"classes": " ".join(CLASSES), "licence": "Apache-2.0, see CREDITS.md", "steps": str(step)}
+        save_file(quantised(arrays | {"groups": groups.cpu().numpy()}), options.export, about)
         options.export.chmod(0o644)
 
 
-def split(listing: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices of views of the small and of the large photographs, to learn from, and of those to judge by:
-    whole pictures, of which no part is learned from."""
-    views = [
-        (index, view) for index, view in enumerate(json.loads(listing.read_text("utf-8"))) if view["seen"]
-    ]
-    learned = {
-        folder: [i for i, view in views if not view["held_out"] and view["name"].startswith(folder)]
-        for folder in ("content/", "photos/")
-    }
-    judged = [i for i, view in views if view["held_out"] and tuple(view["part"]) == (0, 0, 1, 1)]
-    return np.array(learned["content/"]), np.array(learned["photos/"]), np.array(judged)
+def learned(data: Path) -> tuple[list[Path], list[Path]]:
+    """The small and the large photographs to learn from; others are kept back to judge by."""
+    small, large = (sorted((data / folder).glob("*.jpg")) for folder in ("content", "photos"))
+    kept_back = {path.name for path in [*small[6::12], *large[4::8], *EXAMPLES.glob("*.jpg")]}
+    small, large = ([path for path in paths if path.name not in kept_back] for paths in (small, large))
+    return small, large
 
 
-def trusted(answers: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """How often to look at each view, of sum 1: of things that it never learned the teacher says anything,
-    and it is then not sure."""
-    sureness = np.array([answers[index].max(2).mean() for index in chosen]) ** SURENESS
-    return sureness / sureness.sum()
+def part(path: Path, chance: random.Random) -> Image.Image:
+    """A part of a picture, often all of it, made square, at times mirrored and in another light."""
+    with Image.open(path) as opened:
+        opened.draft("RGB", (1200, 1200))
+        picture = opened.convert("RGB")
+    shares = [min(1.0, chance.uniform(0.4, 1.3)) for _ in picture.size]
+    width, height = (max(1, round(side * share)) for side, share in zip(picture.size, shares, strict=True))
+    left, top = chance.randint(0, picture.width - width), chance.randint(0, picture.height - height)
+    box = (left, top, left + width, top + height)
+    squeezed = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box)
+    if chance.random() < 0.5:
+        squeezed = squeezed.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if chance.random() < 0.5:
+        for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+            squeezed = change(squeezed).enhance(chance.uniform(0.7, 1.3))
+    return squeezed
 
 
-def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--views", type=Path, required=True, help="the folder that segmenter_views.py filled")
-    parser.add_argument("--teacher", type=Path, required=True, help="ade20k_deeplab.npz")
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=90, help="of training in all, earlier runs included")
-    parser.add_argument("--batch", type=int, default=12)
-    parser.add_argument("--crop", type=int, default=224, help="side of the training crops in pixels")
-    parser.add_argument("--side", type=int, default=256, help="side of the pictures that are judged")
-    parser.add_argument("--large", type=float, default=0.5, help="share of parts of the large photographs")
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--taken", type=float, default=0.1, help="rate of the teacher's layers, in this one")
-    parser.add_argument("--every", type=int, default=250, help="steps between two checkpoints")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--float32", action="store_true", help="for processors without bfloat16 arithmetic")
-    parser.add_argument("--export", type=Path, nargs="?", const=BUNDLED / "segmenter.safetensors")
-    return parser.parse_args()
+def size(name: str, weights: dict[str, Tensor]) -> Tensor:
+    """How large the weights of each output channel are, (out, 1...): norms that were folded into them make
+    one channel's a hundred times another's, and Adam takes steps of one size. A bias is measured by what all
+    weights of its channel add up to."""
+    weight = weights[f"{name.rpartition('.')[0]}.weight"]
+    inside = tuple(range(1, weight.ndim))
+    squares = weight.square()
+    if name.endswith(".bias"):
+        return squares.sum(inside).sqrt()
+    return squares.mean(inside, keepdim=True).sqrt()
 
 
-def cropped(
-    pictures: Tensor, answers: Tensor, side: int, random: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """A random part of each picture and its answers, often nearly all of it, half of them mirrored.
+class ByChannel(torch.autograd.Function):
+    """Convolution channel by channel. Its slope by the weights takes torch five times as long on a CPU."""
 
-    Returns:
-        (n, 3, `side`, `side`) and (n, classes, `side` / `CELL`, `side` / `CELL`).
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.dilation = dilation
+        return F.conv2d(x, weight, None, 1, dilation, dilation, len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, weight = ctx.saved_tensors
+        (slope,), by = slopes, ctx.dilation
+        slope = slope.contiguous(memory_format=torch.channels_last)
+        by_x = F.conv2d(slope, weight.flip(2, 3), None, 1, by, by, len(weight))
+        height, width = x.shape[2:]
+        around = F.pad(x, (by, by, by, by))
+        by_weight = [
+            (around[..., top : top + height, left : left + width] * slope).sum((0, 2, 3))
+            for top in (0, by, 2 * by)
+            for left in (0, by, 2 * by)
+        ]
+        return by_x, torch.stack(by_weight, 1).view_as(weight), None
+
+
+class TrainingOps(TorchOps):
+    def convolve(self, x: Tensor, name: str, stride: int = 1, dilation: int = 1) -> Tensor:
+        weight = self.weights[f"{name}.weight"]
+        if stride > 1 or weight.shape[1] > 1:
+            return super().convolve(x, name, stride, dilation)
+        seen: Tensor = ByChannel.apply(x, weight, dilation)  # pyright: ignore[reportAssignmentType]
+        return seen + self.weights[f"{name}.bias"][:, None, None]
+
+
+def rounded(name: str, weight: Tensor) -> Tensor:
+    """As `quantised` stores it; the gradient passes as if it were not (Jacob et al. 2018, section 3)."""
+    if not name.endswith(".weight") or weight.shape[1] == 1:
+        return weight
+    scale = weight.detach().abs().amax(tuple(range(1, weight.ndim)), keepdim=True) / LARGEST
+    scale = scale.clamp(min=torch.finfo(torch.float32).tiny)
+    return weight + ((weight / scale).round() * scale - weight).detach()
+
+
+def agreement(teacher: Teacher, path: Path) -> float:
+    """Share of the pixels of the networks' input where what the program finds likeliest is the teacher's.
+
+    Both see the whole picture: the teacher as it is meant to, the bundled segmenter through
+    `impasto.regions.classes`.
     """
-    count = len(pictures)
-    share = random.uniform(0.45, 1, count) ** 0.7
-    stretch = np.exp(random.uniform(-0.3, 0.3, count))
-    across, down = np.minimum(share * stretch, 1), np.minimum(share / stretch, 1)
-    shift = random.uniform(-1, 1, (2, count)) * (1 - np.stack([across, down]))
-    mirror = random.choice([-1, 1], count)
-    theta = np.zeros((count, 2, 3), np.float32)
-    theta[:, 0, 0], theta[:, 0, 2] = across * mirror, shift[0]
-    theta[:, 1, 1], theta[:, 1, 2] = down, shift[1]
-    where = torch.from_numpy(theta).to(pictures.device)
-
-    def part(planes: Tensor, size: int) -> Tensor:
-        grid = F.affine_grid(where, [count, planes.shape[1], size, size], align_corners=False)
-        return F.grid_sample(planes, grid, "bilinear", "border", align_corners=False)
-
-    return part(pictures, side), part(answers, side // CELL)
+    with Image.open(path) as picture:
+        said = teacher(picture.convert("RGB"))
+    likeliest = [enlarged(answer).argmax(2) for answer in (said, chances(load(path)))]
+    return float((likeliest[0] == likeliest[1]).mean())
 
 
-def recoloured(pictures: Tensor, random: np.random.Generator) -> Tensor:
-    """Other light: exposure, contrast, white balance, saturation (sometimes none), and a little noise."""
-    count = len(pictures)
-
-    def factor(low: float, high: float, *shape: int) -> Tensor:
-        values = random.uniform(low, high, (count, *(shape or (1,)), 1, 1)).astype(np.float32)
-        return torch.from_numpy(values).to(pictures.device)
-
-    x = pictures.clamp(0, 1) ** factor(0.7, 1.45) * factor(0.85, 1.15, 3)
-    gray = x.mean(1, keepdim=True)
-    saturation = factor(0.5, 1.4) * (factor(0, 1) > 0.06)
-    x = gray + (x - gray) * saturation
-    middle = x.mean((1, 2, 3), keepdim=True)
-    x = middle + (x - middle) * factor(0.75, 1.25)
-    return (x + torch.randn_like(x) * factor(0, 0.03)).clamp(0, 1)
-
-
-@torch.no_grad()
-def follow(average: TorchSegmenter, segmenter: TorchSegmenter, kept: float) -> None:
-    """Move the averaged weights and statistics towards the present ones."""
-    for mean, value in zip(average.state_dict().values(), segmenter.state_dict().values(), strict=True):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(value, 1 - kept)
-
-
-@torch.no_grad()
-def answered(segmenter: TorchSegmenter, pictures: Tensor, side: int, size: int) -> Tensor:
-    """Logits (n, classes, size, size) of whole pictures seen at `side` pixels."""
-    segmenter.eval()
-    small = F.interpolate(pictures, (side, side), mode="bilinear", antialias=True, align_corners=False)
-    logits = segmenter(small)
-    return F.interpolate(logits, (size, size), mode="bilinear", align_corners=False)
-
-
-def judge(segmenter: TorchSegmenter, views: Views, chosen: np.ndarray, side: int) -> float:
-    """Share of the cells of whole pictures where the likeliest class is the teacher's."""
-    shares: list[float] = []
-    for start in range(0, len(chosen), 32):
-        pictures, answers = views.batch(chosen[start : start + 32])
-        predicted = answered(segmenter, pictures, side, answers.shape[-1])
-        same = predicted.argmax(1) == answers.argmax(1)
-        shares += same.float().mean((1, 2)).tolist()
-    return float(np.mean(shares))
-
-
-def sheet(segmenter: TorchSegmenter, views: Views, chosen: np.ndarray, side: int) -> Image.Image:
-    """Rows of (picture, teacher's classes, our classes), two in a row."""
-    pictures, answers = views.batch(chosen)
-    predicted = answered(segmenter, pictures, side, answers.shape[-1])
-    colours = np.array([list(bytes.fromhex(colour)) for colour in COLOURS.split()], np.uint8)
-    size = 160
-    result = Image.new("RGB", (6 * size, size * math.ceil(len(chosen) / 2)))
-    for index, picture in enumerate(pictures):
-        pixels = (picture.permute(1, 2, 0) * 255).byte().cpu().numpy()
-        tiles = [pixels, *(colours[x[index].argmax(0).cpu().numpy()] for x in (answers, predicted))]
-        for column, tile in enumerate(tiles):
-            at = (3 * (index % 2) + column) * size, index // 2 * size
-            result.paste(Image.fromarray(tile).resize((size, size), Image.Resampling.NEAREST), at)
-    return result
+def enlarged(answer: np.ndarray) -> np.ndarray:
+    """(h, w, classes) linearly to the pixels of the input; the outermost cells lie on its outermost."""
+    for axis in (0, 1):
+        place = np.linspace(0, answer.shape[axis] - 1, SIDE, dtype=np.float32)
+        before = np.minimum(place.astype(int), answer.shape[axis] - 2)
+        share = (place - before).reshape([-1 if axis == other else 1 for other in range(3)])
+        low, high = np.take(answer, before, axis), np.take(answer, before + 1, axis)
+        answer = low + share * (high - low)
+    return answer
 
 
 if __name__ == "__main__":

@@ -13,14 +13,12 @@ import numpy as np
 from impasto.models.gallery import BUNDLED
 from impasto.raster import Raster
 from impasto.raster.sampling import working_copy
-from impasto.regions.segmenter import MULTIPLE, forward
+from impasto.regions.segmenter import KERNEL, SIDE, forward
 from impasto.runtime import Check, Executor, executor, nothing
+from impasto.runtime.quantised import restored
 from impasto.selector import CLASSES
 
 WEIGHTS = BUNDLED / "segmenter.safetensors"
-
-SIDE = 384
-"""Longer side in pixels at which a picture is looked at."""
 
 SCENES_KEPT = 8
 """Pictures whose answers are remembered."""
@@ -55,8 +53,7 @@ _scenes: dict[bytes, np.ndarray] = {}
 def _network() -> Executor:
     from safetensors.numpy import load_file
 
-    weights = {name: value.astype(np.float32) for name, value in load_file(WEIGHTS).items()}
-    return executor(forward, weights, (3,), ())
+    return executor(forward, restored(load_file(WEIGHTS)), (3,), ())
 
 
 def chances(raster: Raster, check: Check = nothing) -> np.ndarray:
@@ -69,17 +66,12 @@ def chances(raster: Raster, check: Check = nothing) -> np.ndarray:
     Returns:
         (h, w, classes) float32, in the order of `CLASSES`, of sum 1.
     """
-    scale = SIDE / max(raster.width, raster.height)
-    width, height = (
-        MULTIPLE * max(1, round(side * scale / MULTIPLE)) for side in (raster.width, raster.height)
-    )
-    small = np.ascontiguousarray(working_copy(raster, width, height), np.float32)
+    small = np.ascontiguousarray(working_copy(raster, SIDE, SIDE, KERNEL), np.float32)
     key = hashlib.sha256(repr(small.shape).encode() + small.tobytes()).digest()
     found = _scenes.pop(key, None)
     if found is None:
-        logits = _network()([small], [], check)
-        shares = np.exp(logits - logits.max(2, keepdims=True))
-        found = shares / shares.sum(2, keepdims=True)
+        shares = _network()([2 * small - 1], [], check)
+        found = shares / shares.sum(2, keepdims=True)  # rounded, if it was computed in bfloat16
     _scenes[key] = found
     while len(_scenes) > SCENES_KEPT:
         _scenes.pop(next(iter(_scenes)))

@@ -94,6 +94,17 @@ class OpenVinoOps:
             axes=constant([2, 3]),
         )
 
+    def between(self, x: Any) -> Any:
+        size = opset13.gather(opset13.shape_of(x), constant([2, 3]), constant(0))
+        return opset13.interpolate(
+            x,
+            opset13.subtract(opset13.multiply(size, constant(2)), constant(1)),
+            "linear_onnx",
+            "sizes",
+            coordinate_transformation_mode="align_corners",
+            axes=constant([2, 3]),
+        )
+
     def unshuffle(self, x: Any, factor: int) -> Any:
         return opset13.space_to_depth(x, "depth_first", factor)
 
@@ -112,15 +123,15 @@ class OpenVinoOps:
     def pixels(self, x: Any) -> Any:
         return self.permute(x, (0, 2, 3, 1))
 
-    def convolve(self, x: Any, name: str, stride: int = 1) -> Any:
+    def convolve(self, x: Any, name: str, stride: int = 1, dilation: int = 1) -> Any:
         weight = self.weights[f"{name}.weight"]
-        margin = weight.shape[-1] // 2
-        around, by = [margin, margin], [stride, stride]
+        margin = weight.shape[-1] // 2 * dilation
+        around, by, apart = [margin, margin], [stride, stride], [dilation, dilation]
         if weight.shape[1] == 1:
             kernel = constant(weight[:, None], np.float32)
-            x = opset13.group_convolution(x, kernel, by, around, around, [1, 1])
+            x = opset13.group_convolution(x, kernel, by, around, around, apart)
         else:
-            x = opset13.convolution(x, constant(weight, np.float32), by, around, around, [1, 1])
+            x = opset13.convolution(x, constant(weight, np.float32), by, around, around, apart)
         bias = self.weights.get(f"{name}.bias")
         return x if bias is None else self.add(x, constant(bias[None, :, None, None], np.float32))
 

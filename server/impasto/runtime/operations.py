@@ -58,6 +58,10 @@ class Ops(Protocol):
         """Bilinear upsampling by two, borders replicated."""
         ...
 
+    def between(self, x: Tensor) -> Tensor:
+        """Planes of (2 H - 1, 2 W - 1): between each two neighbours, their mean."""
+        ...
+
     def unshuffle(self, x: Tensor, factor: int) -> Tensor: ...
 
     def shuffle(self, x: Tensor, factor: int) -> Tensor: ...
@@ -74,8 +78,11 @@ class Ops(Protocol):
         """(N, C, H, W) as (N, H, W, C)."""
         ...
 
-    def convolve(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
-        """Convolve planes, zeros beyond the borders; by channel where weights are (C, 1, k, k)."""
+    def convolve(self, x: Tensor, name: str, stride: int = 1, dilation: int = 1) -> Tensor:
+        """Convolve planes, zeros beyond the borders; by channel where weights are (C, 1, k, k).
+
+        The weights of a kernel are for points `dilation` apart.
+        """
         ...
 
     def linear(self, x: Tensor, name: str) -> Tensor:

@@ -68,6 +68,10 @@ class TorchOps:
     def enlarge(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2.0, mode="bilinear")
 
+    def between(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        return F.interpolate(x, (2 * height - 1, 2 * width - 1), mode="bilinear", align_corners=True)
+
     def unshuffle(self, x: Tensor, factor: int) -> Tensor:
         return F.pixel_unshuffle(x, factor)
 
@@ -87,11 +91,11 @@ class TorchOps:
     def pixels(self, x: Tensor) -> Tensor:
         return x.permute(0, 2, 3, 1)
 
-    def convolve(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
+    def convolve(self, x: Tensor, name: str, stride: int = 1, dilation: int = 1) -> Tensor:
         weight = self.weights[f"{name}.weight"]
         groups = x.shape[1] if weight.shape[1] == 1 else 1
         bias = self.weights.get(f"{name}.bias")
-        return F.conv2d(x, weight, bias, stride, weight.shape[-1] // 2, groups=groups)
+        return F.conv2d(x, weight, bias, stride, weight.shape[-1] // 2 * dilation, dilation, groups)
 
     def linear(self, x: Tensor, name: str) -> Tensor:
         return F.linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
