@@ -91,6 +91,13 @@ class Bench:
         )
 
 
+def strangers(paintings: Path, count: int) -> list[Path]:
+    """Paintings of a folder that are not in the gallery, and that so no network has seen."""
+    known = {style.painting for style in gallery.styles()}
+    unseen = [path for path in sorted(paintings.glob("*.jpg")) if path.name not in known]
+    return unseen[:: max(1, len(unseen) // count)][:count]
+
+
 def square(path: Path, side: int) -> Tensor:
     """The middle of a picture: (1, 3, side, side) sRGB in 0..1."""
     picture = load(path).to_srgb()
@@ -179,9 +186,7 @@ def main() -> None:
     contents += kept_back[:: max(1, len(kept_back) // max(1, options.contents - len(contents)))]
     contents = contents[: options.contents]
     paintings = options.data / "paintings"
-    known = {style.painting for style in gallery.styles()}
-    strangers = [path for path in sorted(paintings.glob("*.jpg")) if path.name not in known]
-    strangers = strangers[:: max(1, len(strangers) // options.styles)][: options.styles]
+    unseen = strangers(paintings, options.styles)
 
     print("| styles | painter | content | style (Gram) | style (moments) | LPIPS | SSIM | pairs |")
     print("|---|---|---|---|---|---|---|---|")
@@ -196,10 +201,10 @@ def main() -> None:
         "Magenta": Magenta(options.peer, options.size),
     }
     photos = [square(path, options.size) for path in contents]
-    styles = [square(path, STYLE_SIDE) for path in strangers]
+    styles = [square(path, STYLE_SIDE) for path in unseen]
     for name in options.painters or methods:
         method, results = methods[name], []
-        for style, painting in zip(styles, strangers, strict=True):
+        for style, painting in zip(styles, unseen, strict=True):
             for photo, content in zip(photos, contents, strict=True):
                 painted = method(photo, style)
                 results.append(bench.measure(painted, photo, style))

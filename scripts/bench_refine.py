@@ -65,7 +65,7 @@ def main() -> None:
     ]
     with options.table.open("a", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
-        if not rows:
+        if not file.tell():
             writer.writeheader()
         for photo, style, name in missing[: options.most]:
             found, painted = measured(photo, style, name, options.size)

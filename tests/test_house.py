@@ -53,7 +53,10 @@ HEAVY = {"torch", "torchvision", "segment_anything", "ray"}
 WITH_TORCH = {
     "impasto.runtime.torch_executor",
     "impasto.regions.vit_encoder",
-    *(f"impasto.engines.{name}" for name in ("vgg", "descent", "losses", "wct_network", "teaching")),
+    *(
+        f"impasto.engines.{name}"
+        for name in ("vgg", "descent", "losses", "lattice", "wct_network", "teaching")
+    ),
 }
 """Modules that import torch at their top, and are imported by others only where torch is wanted."""
 

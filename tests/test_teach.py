@@ -51,6 +51,44 @@ def test_it_learns_is_kept_and_goes_on(
     assert 0 < moved < 0.01  # from where it stopped, by a first, small step
 
 
+def test_paintings_of_other_photographs_come_nearer_too(vgg: None) -> None:
+    """Of whole pictures of another photograph, and without giving more of their content away."""
+    import torch
+
+    from impasto.engines.losses import gram, relative
+    from impasto.engines.painters import ArbitraryPainter
+    from impasto.engines.pictures import tensor
+    from impasto.engines.teaching import CONTENT, LAYERS, Lesson, content_distance, shorter_side
+    from impasto.engines.vgg import Vgg
+    from impasto.models.store import require
+
+    network, painter = Vgg(require("vgg19-normalised"), "cpu"), ArbitraryPainter()
+    names = ("lake-sherburne", "roman-colosseum", "singaporean-cityscape", "oakland-zoo-otters")
+    *practice, otters = (
+        shorter_side(teach.read(ROOT / f"examples/{name}.jpg"), 160)[:160, :160] for name in names
+    )
+    picture = shorter_side(teach.read(PICTURE), 160)
+    predicted = painter.predict(picture, lambda: None)
+    lesson = Lesson(network, painter.tensors, predicted, predicted, [picture], practice, 40, lambda: None)
+    assert np.array_equal(lesson.code, predicted)
+
+    def distances(code: np.ndarray) -> tuple[float, float]:
+        painted = painter.paint(otters, np.empty(0), code, None, lambda: None)
+        with torch.no_grad():
+            seen, photo, wanted = (
+                network(tensor(x, "cpu"), LAYERS[-1], lambda: None) for x in (painted, otters, picture)
+            )
+            style = [relative(gram(seen[name])[None], gram(wanted[name])[None])[0] for name in LAYERS]
+            return float(torch.stack(style).mean()), float(content_distance(seen[CONTENT], photo[CONTENT]))
+
+    style, content = distances(predicted)
+    for _ in range(40):
+        lesson.step()
+    taught, kept = distances(lesson.code)
+    assert taught < 0.85 * style
+    assert kept < 1.2 * content
+
+
 def test_what_is_stopped_is_kept(
     styles: Path, vgg: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

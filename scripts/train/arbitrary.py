@@ -26,7 +26,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from export import fingerprint
-from gallery import add_run_arguments, lattice, read_styles, total_variation
+from gallery import add_run_arguments, read_styles, total_variation
+from impasto.engines.lattice import lattice
 from impasto.engines.vgg import Vgg, statistics
 from impasto.models import arbitrary
 from perception import activations, gram, relative

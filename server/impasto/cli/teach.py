@@ -66,20 +66,18 @@ def run(args: argparse.Namespace) -> int:
     shown = side_by_side([encodable(picture) for picture in pictures])
     credit = " and ".join(path.name for path in args.picture)
     code = begun(args.name, credit, loaded.fingerprint)
-    goes_on = code is not None
-    if code is None:
-        codes = [painter.arbitrary.predict(picture, lambda: None) for picture in pictures]
-        code = np.stack(codes).mean(0)
+    predicted = np.stack([painter.arbitrary.predict(picture, lambda: None) for picture in pictures]).mean(0)
     lesson = Lesson(
         Vgg(vgg_file, device, quick_dtype(device)),
         loaded.weights,
-        code,
+        predicted,
+        predicted if code is None else code,
         pictures,
         [shorter_side(photo, 384) for photo in photographs],
         args.steps,
         lambda: None,
         device,
-        seed=int(goes_on),
+        seed=int(code is not None),
     )
 
     def keep() -> Path:
@@ -97,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             for step in range(1, args.steps + 1):
                 styles.append(lesson.step().style)
                 recent = float(np.mean(styles[-KEPT_EVERY:]))
-                progress(step / args.steps, f"style distance {recent:.2f}")
+                progress(step / args.steps, f"style distance {recent:.3f}")
                 if step % KEPT_EVERY == 0:
                     keep()
     finally:
@@ -105,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             path = keep()
             first = np.mean(styles[: KEPT_EVERY // 4])
             last = np.mean(styles[-KEPT_EVERY:])
-            sys.stdout.write(f"{path} (style distance {first:.2f} at first, {last:.2f} now)\n")
+            sys.stdout.write(f"{path} (style distance {first:.3f} at first, {last:.3f} now)\n")
     return 0
 
 

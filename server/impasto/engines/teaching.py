@@ -16,39 +16,52 @@ from torch import Tensor
 
 from impasto.engines import Check
 from impasto.engines.arbitrary import QUARTER, forward
+from impasto.engines.lattice import lattice
 from impasto.engines.losses import gram, relative, variation
 from impasto.engines.pictures import tensor
 from impasto.engines.vgg import Vgg, quick_dtype
 from impasto.raster.sampling import resized
 from impasto.runtime.torch_executor import TorchOps
 
-FULL = ("relu1_1", "relu2_1", "relu3_1")
-HALF = ("relu2_1", "relu3_1", "relu4_1")
-CONTENT = ("relu3_1", "relu4_1")
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+CONTENT = LAYERS[-1]
 
 STYLE_SIDE = 512
 """Shorter side in pixels at which a style picture is looked at; the painter's styles were, too."""
 
-CROP = 256
+CROP = 192
 """Side in pixels of what is painted in a step."""
 
-WINDOW = 144
-"""Side in pixels of what is looked at at full size, where texture is much the same everywhere."""
+SCENES = 64
+"""Crops of photographs that are painted in turn."""
 
-STYLE_WEIGHT, VARIATION_WEIGHT = 6.0, 5.0
+CONTENT_RISE = 1.05
+"""Times the content distance of the predicted code's painting from where on more of it costs."""
 
-LOST_WEIGHT = 30.0
-"""Of content lost beyond what the first code loses: a style is to be met, not a photograph dissolved."""
+VARIATION_WEIGHT, LATTICE_WEIGHT, RISE_WEIGHT = 0.25, 0.4, 2.5
 
 RATE, WARM_UP, BETAS = 0.05, 10, (0.9, 0.98)
 
 
 @dataclass(frozen=True)
 class Distances:
-    """Of a painting: to the style, a sum over layers, and to the photograph, relative to its energy."""
+    """Of a painting: to the style, of Gram matrices, and to the photograph, of features.
+
+    Both are relative to the target's energy, the first in the mean over `LAYERS`.
+    """
 
     style: float
     content: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A crop of a photograph, (1, 3, h, w), its features at `CONTENT`, and the content distance, () float,
+    that its painting may have."""
+
+    photo: Tensor
+    content: Tensor
+    allowed: Tensor
 
 
 class Lesson:
@@ -57,6 +70,7 @@ class Lesson:
     Args:
         vgg: the loss network.
         weights: of the painter, as `runtime.Weights`.
+        predicted: (L,) float32, the code predicted from the pictures.
         code: (L,) float32, where to begin.
         pictures: (h, w, 3) float32 each, sRGB in 0..1, whose style is wanted.
         photographs: the same, what is painted; at least 32 pixels high and wide.
@@ -69,6 +83,7 @@ class Lesson:
         self,
         vgg: Vgg,
         weights: Mapping[str, np.ndarray],
+        predicted: np.ndarray,
         code: np.ndarray,
         pictures: Sequence[np.ndarray],
         photographs: Sequence[np.ndarray],
@@ -82,17 +97,18 @@ class Lesson:
         self.random = np.random.default_rng(seed)
         dtype = quick_dtype(device)
         self.ops = TorchOps({name: torch.from_numpy(x).to(device, dtype) for name, x in weights.items()})
-        self.first = torch.from_numpy(code).to(device)[None]
+        self.predicted, begun = (torch.from_numpy(x).to(device)[None] for x in (predicted, code))
         # The parts of a code differ in size by orders of magnitude, and Adam takes steps of one size.
-        sizes = self.first.reshape(-1, QUARTER).abs().mean(1, keepdim=True).clamp(min=1e-3)
+        sizes = self.predicted.reshape(-1, QUARTER).abs().mean(1, keepdim=True).clamp(min=1e-3)
         self.sizes = sizes.expand(-1, QUARTER).reshape(1, -1)
-        self.moved = torch.zeros_like(self.first).requires_grad_()
+        self.moved = ((begun - self.predicted) / self.sizes).requires_grad_()
         self.adam = torch.optim.Adam([self.moved], RATE, betas=BETAS)
         self.done = 0
+        self.scenes: list[Scene] = []
         self.targets: dict[str, Tensor] = {}
         for picture in pictures:
             with torch.no_grad():
-                found = self.looked(tensor(shorter_side(picture, STYLE_SIDE), device), None)
+                found = self.features(tensor(shorter_side(picture, STYLE_SIDE), device))
                 for name, x in found.items():
                     share = gram(x) / len(pictures)
                     self.targets[name] = self.targets.get(name, 0) + share
@@ -104,23 +120,16 @@ class Lesson:
 
     def learned(self) -> Tensor:
         """The same, (1, L), differentiable."""
-        return self.first + self.moved * self.sizes
+        return self.predicted + self.moved * self.sizes
 
-    def looked(self, image: Tensor, window: int | None) -> dict[str, Tensor]:
-        """Features of the picture, or a window of it, and of its half-size copy, which sees strokes
-        twice as large."""
-        near = image
-        if window is not None and window < min(image.shape[2:]):
-            top, left = (int(self.random.integers(side - window + 1)) for side in image.shape[2:])
-            near = image[..., top : top + window, left : left + window]
-        full = self.vgg(near, FULL[-1], self.check)
-        half = self.vgg(F.avg_pool2d(image, 2), HALF[-1], self.check)
-        return {f"full.{name}": full[name] for name in FULL} | {f"half.{name}": half[name] for name in HALF}
+    def features(self, image: Tensor) -> dict[str, Tensor]:
+        """Of `LAYERS`, of a picture, (1, 3, h, w)."""
+        return self.vgg(image, LAYERS[-1], self.check)
 
     def style_distance(self, found: Mapping[str, Tensor]) -> Tensor:
-        """Sum over the layers of the distances between Gram matrices, () float."""
+        """Of Gram matrices, in the mean over `LAYERS`, () float."""
         losses = [relative(gram(found[name])[None], target[None])[0] for name, target in self.targets.items()]
-        return torch.stack(losses).sum()
+        return torch.stack(losses).mean()
 
     def painted(self, photo: Tensor, code: Tensor) -> Tensor:
         """(1, 3, H, W) float32, about 0..1."""
@@ -132,26 +141,33 @@ class Lesson:
         self.done += 1
         fading = max(0.02, 1 - self.done / (self.steps + 1))
         self.adam.param_groups[0]["lr"] = RATE * min(1.0, self.done / WARM_UP) * fading
-        photo = self.drawn()
-        with torch.no_grad():
-            wanted = self.vgg(F.avg_pool2d(photo, 2), HALF[-1], self.check)
-            lost = self.vgg(F.avg_pool2d(self.painted(photo, self.first), 2), HALF[-1], self.check)
-            allowed = lost_content(lost, wanted)
-        image = self.painted(photo, self.learned())
-        found = self.looked(image, WINDOW)
+        scene = self.drawn()
+        image = self.painted(scene.photo, self.learned())
+        found = self.features(image)
         style = self.style_distance(found)
-        content = lost_content({name: found[f"half.{name}"] for name in CONTENT}, wanted)
-        loss = STYLE_WEIGHT * style + VARIATION_WEIGHT * variation(image)
-        loss = loss + LOST_WEIGHT * F.relu(content - allowed)
+        content = content_distance(found[CONTENT], scene.content)
+        loss = style + VARIATION_WEIGHT * variation(image) + LATTICE_WEIGHT * lattice(image)
+        loss = loss + RISE_WEIGHT * F.relu(content / scene.allowed - 1)
         (gradient,) = torch.autograd.grad(loss, self.moved)
         if bool(torch.isfinite(gradient).all()):
             self.moved.grad = gradient
-            torch.nn.utils.clip_grad_norm_([self.moved], 5.0)
             self.adam.step()
         return Distances(float(style.detach()), float(content.detach()))
 
-    def drawn(self) -> Tensor:
-        """A crop of a photograph at a random scale: (1, 3, h, w)."""
+    def drawn(self) -> Scene:
+        """One of the scenes; a new one until there are `SCENES`."""
+        if len(self.scenes) < SCENES:
+            photo = self.crop()
+            with torch.no_grad():
+                content = self.features(photo)[CONTENT]
+                found = self.features(self.painted(photo, self.predicted))[CONTENT]
+                allowed = CONTENT_RISE * content_distance(found, content)
+            self.scenes.append(Scene(photo, content, allowed))
+            return self.scenes[-1]
+        return self.scenes[int(self.random.integers(SCENES))]
+
+    def crop(self) -> Tensor:
+        """Of a photograph at a random scale: (1, 3, h, w)."""
         photo = self.photographs[int(self.random.integers(len(self.photographs)))]
         shortest = min(photo.shape[:2])
         side = int(self.random.integers(min(CROP, shortest), shortest + 1))
@@ -163,9 +179,9 @@ class Lesson:
         return tensor(np.ascontiguousarray(crop), self.device)
 
 
-def lost_content(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Tensor:
-    """Sum over the layers of the distances between features, () float."""
-    return torch.stack([relative(found[n].float(), wanted[n].float())[0] for n in CONTENT]).sum()
+def content_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """Of features, relative to the photograph's energy, () float."""
+    return relative(found.float(), wanted.float())[0]
 
 
 def shorter_side(picture: np.ndarray, side: int) -> np.ndarray:
