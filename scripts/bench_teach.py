@@ -2,7 +2,7 @@
 """Measure what teaching adds: paintings with the predicted code, and with what `impasto teach` makes of it.
 
     scripts/bench_teach.py --data DIR --models DIR --kept FOLDER [--styles 6] [--contents 8] [--size 320]
-        [--steps 200] [--sheets FOLDER]
+        [--steps 400] [--sheets FOLDER]
 
 DIR of --data holds paintings/ and content/, that of --models vgg_normalised.pth. The styles are paintings
 that are not in the gallery, the contents photographs that no painter was trained on and that teaching does
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--styles", type=int, default=6)
     parser.add_argument("--contents", type=int, default=8)
     parser.add_argument("--size", type=int, default=320)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--sheets", type=Path, help="folder for a sheet of each style, to look at")
     options = parser.parse_args()
     vgg, engine = Vgg(options.models / "vgg_normalised.pth", "cpu"), GalleryEngine()

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--photos", type=Path, metavar="FOLDER", help="photographs to practise on (default: four of ours)"
     )
-    parser.add_argument("--steps", type=int, default=200, metavar="N", help="of practice (default 200)")
+    parser.add_argument("--steps", type=int, default=400, metavar="N", help="of practice (default 400)")
     parser.add_argument(
         "--sample", type=Path, metavar="FILE", help="paint a photograph again and again as it learns"
     )
