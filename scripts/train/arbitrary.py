@@ -17,6 +17,7 @@ import argparse
 import copy
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +42,7 @@ LOGGED = 20
 """Steps whose losses make a line of log.csv: step, seconds, content, Gram, moments, lattice."""
 
 KEPT = 1500
-"""Style crops that are remembered with their targets; then they are cut anew."""
+"""Crops that are remembered; then they are cut anew."""
 
 
 def arguments() -> argparse.Namespace:
@@ -51,10 +52,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=3)
     parser.add_argument("--crop", type=int, default=160, help="side of a training crop in pixels")
     parser.add_argument("--style-crop", type=int, default=224, help="side of a style picture in pixels")
-    parser.add_argument("--rate", type=float, default=4e-4)
+    parser.add_argument("--rate", type=float, default=5e-5)
     parser.add_argument("--content-weight", type=float, default=1.0)
-    parser.add_argument("--gram-weight", type=float, default=2.5)
-    parser.add_argument("--moments-weight", type=float, default=0.5)
+    parser.add_argument("--gram-weight", type=float, default=1.2)
+    parser.add_argument("--moments-weight", type=float, default=0.45)
     parser.add_argument("--tv-weight", type=float, default=0.5)
     parser.add_argument("--lattice-weight", type=float, default=0.4)
     parser.add_argument("--photographs", type=float, default=0.2, help="share of styles that are none")
@@ -64,32 +65,55 @@ def arguments() -> argparse.Namespace:
 
 
 @dataclass
-class Styles:
-    """Crops of paintings and photographs with their targets, which are computed when first needed."""
+class Memory:
+    """Crops of pictures with what the loss network sees in them, which is computed when first needed.
 
-    vgg: Vgg
+    Attributes:
+        cut: gives another crop, (3, size, size) uint8.
+        describe: (1, 3, size, size) float in 0..1 -> what is to be remembered, (1, ...) each.
+    """
+
+    cut: Callable[[], Tensor]
+    describe: Callable[[Tensor], dict[str, Tensor]]
+    chance: random.Random
+    device: str
+    known: list[tuple[Tensor, dict[str, Tensor]]] = field(default_factory=list)
+
+    def batch(self, count: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """(count, 3, size, size) float in 0..1, and what is seen in them."""
+        drawn = [self.sample() for _ in range(count)]
+        crops = torch.cat([crop for crop, _ in drawn]).contiguous(memory_format=torch.channels_last)
+        return crops, {name: torch.cat([seen[name] for _, seen in drawn]) for name in drawn[0][1]}
+
+    def sample(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """One crop, (1, 3, size, size), and what is seen in it: half of them were drawn before."""
+        if self.known and self.chance.random() < (0.6 if len(self.known) < KEPT else 0.95):
+            crop, found = self.chance.choice(self.known)
+            return as_floats(crop, self.device), {name: seen.float() for name, seen in found.items()}
+        crop = self.cut()
+        with torch.no_grad():
+            found = self.describe(as_floats(crop, self.device))
+        if len(self.known) >= KEPT:
+            self.known.pop(self.chance.randrange(KEPT))
+        self.known.append((crop, {name: seen.half() for name, seen in found.items()}))
+        return as_floats(crop, self.device), found
+
+
+def as_floats(crop: Tensor, device: str) -> Tensor:
+    """(3, H, W) uint8 -> (1, 3, H, W) float in 0..1."""
+    return (crop[None].to(device).float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+@dataclass
+class Styles:
+    """Crops of paintings and, a `share` of them, of photographs."""
+
     paintings: list[Path]
     photographs: Photographs
     size: int
     share: float
     chance: random.Random
-    known: list[tuple[Tensor, dict[str, Tensor]]] = field(default_factory=list)
     opened: dict[Path, Image.Image] = field(default_factory=dict)
-
-    def sample(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """A style, (1, 3, size, size) in 0..1, and its targets: half of them seen before."""
-        if self.known and self.chance.random() < (0.6 if len(self.known) < KEPT else 0.95):
-            picture, targets = self.chance.choice(self.known)
-        else:
-            picture = self.cut()
-            with torch.no_grad():
-                image = (picture[None].float() / 255).to(memory_format=torch.channels_last)
-                found = described(activations(self.vgg, image, LAYERS[-1]))
-            targets = {name: target.half() for name, target in found.items()}
-            if len(self.known) >= KEPT:
-                self.known.pop(self.chance.randrange(KEPT))
-            self.known.append((picture, targets))
-        return picture[None].float() / 255, {name: target.float() for name, target in targets.items()}
 
     def cut(self) -> Tensor:
         """(3, size, size) uint8."""
@@ -150,7 +174,15 @@ def main() -> None:
     photographs = Photographs(options.data, options.hold_out, options.seed)
     chance = random.Random(options.seed)
     paintings = [options.data / "paintings" / style["painting"] for style in read_styles()]
-    styles = Styles(vgg, paintings, photographs, options.style_crop, options.photographs, chance)
+    styles = Styles(paintings, photographs, options.style_crop, options.photographs, chance)
+    last = LAYERS[-1]
+    targets = Memory(styles.cut, lambda image: described(activations(vgg, image, last)), chance, device)
+    scenes = Memory(
+        lambda: (to_tensor(photographs.crop(options.crop)) * 255).round().byte(),
+        lambda image: {last: activations(vgg, image, last)[last]},
+        chance,
+        device,
+    )
     samples = photographs.batch(3, options.style_crop).to(device)
 
     painter = TorchArbitrary().to(device)
@@ -173,7 +205,7 @@ def main() -> None:
         elif options.from_bundled:
             painter.take({name: torch.from_numpy(value) for name, value in arbitrary.load().weights.items()})
         average.load_state_dict(painter.state_dict())
-    shown = [styles.sample()[0].to(device) for _ in range(4)]
+    shown = [targets.sample()[0] for _ in range(4)]
 
     def save() -> None:
         state = {"painter": painter.state_dict(), "average": average.state_dict()}
@@ -188,15 +220,11 @@ def main() -> None:
         began = time.monotonic()
         fading = max(0.02, 1 - spent / (options.minutes * 60))
         optimiser.param_groups[0]["lr"] = options.rate * min(1.0, (step + 1) / 50) * fading
-        drawn = [styles.sample() for _ in range(options.batch)]
-        pictures = torch.cat([picture for picture, _ in drawn]).to(device, memory_format=torch.channels_last)
-        wanted = {name: torch.cat([targets[name] for _, targets in drawn]).to(device) for name in drawn[0][1]}
-        photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
-        with torch.no_grad():
-            scene = activations(vgg, photo, LAYERS[-1])[LAYERS[-1]]
+        pictures, wanted = targets.batch(options.batch)
+        photo, scene = scenes.batch(options.batch)
         painting = painter(photo, painter.encode(pictures))
-        features = activations(vgg, painting, LAYERS[-1])
-        content = relative(features[LAYERS[-1]], scene)
+        features = activations(vgg, painting, last)
+        content = relative(features[last], scene[last])
         apart = {name: relative(x, wanted[name]) for name, x in described(features).items()}
         grams, moments = (
             torch.stack([apart[f"{kind}.{name}"] for name in LAYERS]).mean(0) for kind in ("gram", "moments")

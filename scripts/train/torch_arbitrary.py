@@ -118,8 +118,8 @@ def ungrouped(weight: Tensor, inputs: int) -> Tensor:
 
 
 def narrowed(wide: Mapping[str, Tensor], photos: Tensor, styles: Tensor) -> dict[str, Tensor]:
-    """Weights with the kernels of `convolutions` where those of `wide` are larger, which takes a third of
-    the time: what they made of the pictures, both (N, 3, H, W), is made anew by least squares."""
+    """Weights with the kernels of `convolutions` where those of `wide` are larger, which takes three fifths
+    of the time: what they made of the pictures, both (N, 3, H, W), is made anew by least squares."""
     ops = TorchOps(wide)
     code = encode(ops, styles)[:, :, 0, 0]
     found = dict(wide)

@@ -38,7 +38,7 @@ def convolutions() -> dict[str, tuple[int, int, int]]:
     """(out, in, kernel) of each convolution; "code" is a dense layer."""
     shapes: dict[str, tuple[int, int, int]] = {}
     for eye in ("photo", "style"):
-        shapes[f"{eye}.full"] = (FULL, 3, 5 if eye == "photo" else 9)
+        shapes[f"{eye}.full"] = (FULL, 3, 7 if eye == "photo" else 9)
         shapes[f"{eye}.half"], shapes[f"{eye}.half.mix"] = (HALF, FULL, 3), (HALF, HALF, 1)
         shapes[f"{eye}.quarter"], shapes[f"{eye}.quarter.mix"] = (QUARTER, HALF, 3), (QUARTER, QUARTER, 1)
         for level in LEVELS:
@@ -48,7 +48,7 @@ def convolutions() -> dict[str, tuple[int, int, int]]:
         shapes[f"{level}.0"] = shapes[f"{level}.1"] = (QUARTER, QUARTER, 3)
     shapes["half"], shapes["half.mix"] = (HALF, QUARTER, 3), (HALF, HALF, 1)
     shapes["full"], shapes["full.mix"] = (FULL, HALF, 3), (FULL, FULL, 1)
-    return shapes | {"out": (3, FULL, 5)}
+    return shapes | {"out": (3, FULL, 7)}
 
 
 def see(ops: Ops, picture: Tensor, eye: str) -> list[Tensor]:
