@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.engines.losses import gram
+from impasto.engines.teaching import LAYERS
 from impasto.engines.vgg import Vgg, statistics
-
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
 def _go_on() -> None:

@@ -17,13 +17,10 @@ import openvino
 from openvino import opset13
 from PIL import Image
 
-from impasto.regions.segmenter import CONTEXT, convolutions
+from impasto.regions.segmenter import CONTEXT, SIDE, convolutions
 from impasto.runtime import cores
 from impasto.runtime.openvino_executor import constant
 from impasto.selector import CLASSES
-
-SIDE = 513
-"""Pixels of the teacher's square input; a picture is squeezed into it, whatever its shape."""
 
 GRID = 129
 """Cells of its square answer."""

@@ -27,16 +27,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from export import fingerprint
-from gallery import add_run_arguments, read_styles, total_variation
+from gallery import read_styles, total_variation
 from impasto.engines.lattice import lattice
+from impasto.engines.teaching import LAYERS
 from impasto.engines.vgg import Vgg, statistics
 from impasto.models import arbitrary
 from perception import activations, gram, relative
 from pictures import Photographs, shorter_side, to_tensor
+from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint
 from style_crops import random_crop, recoloured
 from torch_arbitrary import TorchArbitrary, from_microast, narrowed
-
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 LOGGED = 20
 """Steps whose losses make a line of log.csv: step, seconds, content, Gram, moments, lattice."""
@@ -209,17 +209,15 @@ def main() -> None:
 
     def save() -> None:
         state = {"painter": painter.state_dict(), "average": average.state_dict()}
-        partial = checkpoint.with_suffix(".part")
-        torch.save(state | {"optimiser": optimiser.state_dict(), "step": step, "spent": spent}, partial)
-        partial.replace(checkpoint)
+        state |= {"optimiser": optimiser.state_dict(), "step": step, "spent": spent}
+        write_checkpoint(checkpoint, state)
         write_sheet(average, samples, shown, options.run / "sheet.png")
 
     sums = torch.zeros(4)
     last_saved = spent
     while spent < options.minutes * 60:
         began = time.monotonic()
-        fading = max(0.02, 1 - spent / (options.minutes * 60))
-        optimiser.param_groups[0]["lr"] = options.rate * min(1.0, (step + 1) / 50) * fading
+        optimiser.param_groups[0]["lr"] = rate_now(options.rate, step, spent, options.minutes)
         pictures, wanted = targets.batch(options.batch)
         photo, scene = scenes.batch(options.batch)
         painting = painter(photo, painter.encode(pictures))
@@ -243,10 +241,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(painter.parameters(), 2.0)
         optimiser.step()
         step += 1
-        kept = min(options.average, step / (step + 10))
-        with torch.no_grad():
-            for mean, current in zip(average.parameters(), painter.parameters(), strict=True):
-                mean.lerp_(current, 1 - kept)
+        follow(average, painter, kept_share(options.average, step))
         spent += time.monotonic() - began
         sums += parts.detach().cpu()
         if step % LOGGED == 0:

@@ -27,6 +27,7 @@ from impasto.engines.vgg import Vgg, quick_dtype
 from impasto.models import gallery
 from perception import gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
+from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint
 from torch_painter import TorchPainter
 
 GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
@@ -54,17 +55,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="leave the codes of the styles before this one")
     parser.add_argument("--average", type=float, default=0.998, help="of the weights: how much stays a step")
     return parser.parse_args()
-
-
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """What a run learns from, where it is kept and how long it takes, for every painter."""
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--vgg", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="training time, all resumes together")
-    parser.add_argument("--from-bundled", action="store_true", help="start from the bundled painter")
-    parser.add_argument("--hold-out", type=int, default=24, help="keep every n-th small photograph back")
-    parser.add_argument("--seed", type=int, default=1)
 
 
 def read_styles() -> list[dict[str, str]]:
@@ -152,16 +142,14 @@ def main() -> None:
     def save() -> None:
         state = {"painter": painter.state_dict(), "average": average.state_dict()}
         state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
-        partial = checkpoint.with_suffix(".part")
-        torch.save(state | {"step": step, "spent": spent}, partial)
-        partial.replace(checkpoint)
+        write_checkpoint(checkpoint, state | {"step": step, "spent": spent})
         write_sheet(average, samples, options.run / "sheet.png", dtype)
 
     sums = torch.zeros(4)
     last_saved = spent
     while spent < options.minutes * 60:
         began = time.monotonic()
-        rate = options.rate * min(1.0, (step + 1) / 50) * max(0.02, 1 - spent / (options.minutes * 60))
+        rate = rate_now(options.rate, step, spent, options.minutes)
         for group in optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
@@ -190,10 +178,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(trained, 5.0)
         optimiser.step()
         step += 1
-        kept = min(options.average, step / (step + 10))
-        with torch.no_grad():
-            for mean, current in zip(average.parameters(), painter.parameters(), strict=True):
-                mean.lerp_(current, 1 - kept)
+        follow(average, painter, kept_share(options.average, step))
         spent += time.monotonic() - began
         sums += parts.detach().cpu()
         if step % LOGGED == 0:

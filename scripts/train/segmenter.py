@@ -34,6 +34,7 @@ from impasto.regions.segmenter import SIDE, forward
 from impasto.runtime.quantised import LARGEST, quantised
 from impasto.runtime.torch_executor import TorchOps
 from impasto.selector import CLASSES
+from runs import kept_share, rate_now, write_checkpoint
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -104,10 +105,7 @@ def train(options: argparse.Namespace, teacher: Teacher) -> None:
     losses: list[float] = []
     while spent < 60 * options.minutes:
         began = time.monotonic()
-        progress = spent / (60 * options.minutes)
-        optimiser.param_groups[0]["lr"] = (
-            options.rate * min(1, (step + 1) / WARM_UP) * max(0.02, 1 - progress)
-        )
+        optimiser.param_groups[0]["lr"] = rate_now(options.rate, step, spent, options.minutes, WARM_UP)
         optimiser.zero_grad(set_to_none=True)
         loss = 0.0
         for _ in range(options.batch):  # one by one, for memory's sake
@@ -130,7 +128,7 @@ def train(options: argparse.Namespace, teacher: Teacher) -> None:
         with torch.no_grad():
             for name, mean in average.items():
                 now = start[name] + sizes[name] * moved[name]
-                mean.lerp_(now, 1 - min(AVERAGED, step / (step + 10)))
+                mean.lerp_(now, 1 - kept_share(AVERAGED, step))
         losses.append(loss)
         spent += time.monotonic() - began
         if step % LOGGED == 0 or spent >= 60 * options.minutes:
@@ -138,8 +136,7 @@ def train(options: argparse.Namespace, teacher: Teacher) -> None:
                 log.write(f"{step},{spent:.0f},{np.mean(losses):.4f}\n")
             losses.clear()
             state = {"moved": moved, "average": average, "optimiser": optimiser.state_dict()}
-            torch.save(state | {"step": step, "spent": spent}, options.run / "unfinished.pt")
-            (options.run / "unfinished.pt").replace(checkpoint)
+            write_checkpoint(checkpoint, state | {"step": step, "spent": spent})
     if options.export:
         arrays = {name: tensor.cpu().numpy() for name, tensor in average.items()}
         about = {"classes": " ".join(CLASSES), "licence": "Apache-2.0, see CREDITS.md", "steps": str(step)}
