@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import zipfile
 from pathlib import Path
@@ -18,18 +17,6 @@ from impasto.engines.vgg import Vgg, statistics
 
 def _go_on() -> None:
     pass
-
-
-def fast(vgg: Vgg) -> Vgg:
-    """The same network in bfloat16, where the processor computes in it: distances hardly change."""
-    if not getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16"):
-        return vgg
-    layers = {name: tuple(part.bfloat16() for part in layer) for name, layer in vgg.layers.items()}
-    narrow = copy.copy(vgg)
-    narrow.dtype = torch.bfloat16
-    narrow.turned = {}
-    narrow.layers = {name: (weight, bias) for name, (weight, bias) in layers.items()}
-    return narrow
 
 
 def seen(vgg: Vgg, picture: Tensor) -> dict[str, Tensor]:

@@ -14,9 +14,8 @@ from impasto.errors import ImpastoError, UsageError
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from impasto.engines import losses  # noqa: E402
-from impasto.engines import vgg as networks  # noqa: E402
 from impasto.engines.descent import descend  # noqa: E402
-from impasto.engines.vgg import LEVELS, Vgg, convolve, statistics  # noqa: E402
+from impasto.engines.vgg import LEVELS, Vgg, statistics  # noqa: E402
 from impasto.engines.wct_network import coloured, whitened  # noqa: E402
 
 F = torch.nn.functional
@@ -53,19 +52,6 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Vgg:
 def objective(vgg: Vgg, kind: str, photo: Any, **more: Any) -> losses.Objective:
     paintings = [rand(1, 3, 40, 36, seed=1), rand(1, 3, 30, 44, seed=2) * 0.5]
     return losses.Objective(vgg, photo, paintings, [0.7, 0.3], kind, (1.0, 0.5, 2.0), nothing, **more)
-
-
-def test_a_large_layer_is_computed_in_strips_between_which_it_can_be_stopped(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    x, layer = rand(1, 4, 23, 17), (rand(6, 4, 3, 3, seed=1), rand(6, seed=2))
-    calls: list[None] = []
-    with torch.inference_mode():
-        whole = convolve(x, layer, lambda: calls.append(None))
-        monkeypatch.setattr(networks, "WORK", 23 * 17 * 6 * 4 * 9 // 5 + 1)
-        parts = convolve(x, layer, lambda: calls.append(None))
-    assert len(calls) == 1 + 6
-    assert torch.allclose(parts, whole, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", losses.STYLES)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.engines import Check
+from impasto.engines.convolution import convolution
 
 LEVELS = (("2", "5"), ("9", "12"), ("16", "19", "22", "25"), ("29", "32", "35", "38"), ("42",))
 """Name of each convolution in the file; a pool stands before each new level."""
@@ -24,9 +25,6 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 DECODER = ("1", "up", "5", "8", "11", "14", "up", "18", "21", "up", "25", "28")
 
 EPSILON = 1e-5
-
-WORK = 10**10
-"""Multiplications that are done in one piece; a slow processor's core takes half a second."""
 
 Layer = tuple[Tensor, Tensor]
 
@@ -66,38 +64,6 @@ def from_torchvision(saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found | {"0.weight": torch.diag(1 / deviation)[:, :, None, None], "0.bias": -mean / deviation}
 
 
-def padded(x: Tensor) -> Tensor:
-    return F.pad(x, (1, 1, 1, 1), mode="reflect" if min(x.shape[2:]) > 1 else "replicate")
-
-
-def convolve(x: Tensor, layer: Layer, check: Check) -> Tensor:
-    """A layer of `x`, padded; a large one in strips, so that `check` is called often enough."""
-    check()
-    weight, bias = layer
-    count, _, height, width = x.shape
-    strips = -(-count * height * width * weight.numel() // WORK)
-    x = padded(x)
-    if strips <= 1:
-        return F.conv2d(x, weight, bias)
-    size = (count, weight.shape[0], height, width)
-    result = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    rows = -(-height // strips)
-    for top in range(0, height, rows):
-        check()
-        result[:, :, top : top + rows] = F.conv2d(x[:, :, top : top + rows + 2], weight, bias)
-    return result
-
-
-def folded(gradient: Tensor) -> Tensor:
-    """The gradient of `x` from that of `padded(x)`, whose border is added to the pixels that it repeats."""
-    inner = 1 if min(gradient.shape[2:]) > 3 else 0
-    for dim in (2, 3):
-        last = gradient.shape[dim] - 1
-        gradient.select(dim, 1 + inner).add_(gradient.select(dim, 0))
-        gradient.select(dim, last - 1 - inner).add_(gradient.select(dim, last))
-    return gradient[:, :, 1:-1, 1:-1]
-
-
 def unpooled(gradient: Tensor, pooled: Tensor) -> Tensor:
     """The gradient of what was pooled, each at its place."""
     # Found anew, because the places take as much memory as an activation.
@@ -109,10 +75,8 @@ def unpooled(gradient: Tensor, pooled: Tensor) -> Tensor:
 class Level(torch.autograd.Function):
     """The layers of `Vgg` from one pool to the next in one piece, whose weights are not trained.
 
-    Twice as fast as layers that autograd strings together: gradients are changed where they lie,
-    and that of a convolution is a convolution with the transposed weights, which oneDNN runs at
-    twice the speed of its own backward pass. Level by level, what one kept is gone when the gradient
-    has passed it.
+    Faster than layers that autograd strings together: gradients are changed where they lie, and go back
+    by `Convolution.backward`. Level by level, what one kept is gone when the gradient has passed it.
     """
 
     @staticmethod
@@ -120,7 +84,7 @@ class Level(torch.autograd.Function):
         kept = [x] if number > 1 else []
         x = F.max_pool2d(x, 2, ceil_mode=True) if number > 1 else x
         for name in names:
-            x = convolve(x, vgg.layers[name], check).relu_()
+            x = vgg.layers[name](x, check).relu_()
             kept.append(x)
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(*kept)
@@ -134,13 +98,12 @@ class Level(torch.autograd.Function):
         kept = list(ctx.saved_tensors)
         own, flow = gradients[0], gradients[1] if len(gradients) > 1 else None
         for name in reversed(ctx.names):
-            ctx.check()
             if name == ctx.names[0] and own is not None:
                 flow = own if flow is None else flow.add_(own)
             activation = kept.pop()
             if flow is not None:
                 flow = torch.ops.aten.threshold_backward(flow, activation, 0)
-                flow = folded(F.conv2d(flow, ctx.vgg.transposed(name), padding=2))  # type: ignore[arg-type]
+                flow = ctx.vgg.layers[name].backward(flow, ctx.check)
         if flow is not None and ctx.number > 1:
             flow = unpooled(flow, kept.pop())
         return flow, None, None, None, None
@@ -156,9 +119,10 @@ class Vgg:
     def __init__(self, path: Path, device: str, dtype: torch.dtype = torch.float32) -> None:
         exact = load(path, device)
         self.colour = exact.pop("0")
-        self.layers = {name: (weight.to(dtype), bias.to(dtype)) for name, (weight, bias) in exact.items()}
+        self.layers = {
+            name: convolution(weight.to(dtype), bias.to(dtype)) for name, (weight, bias) in exact.items()
+        }
         self.dtype = dtype
-        self.turned: dict[str, Tensor] = {}
 
     def __call__(self, image: Tensor, last: str, check: Check) -> dict[str, Tensor]:
         """The activations relu1_1, relu2_1, ... up to and with `last`."""
@@ -172,26 +136,19 @@ class Vgg:
             x = rest[0] if rest else x
         return found
 
-    def transposed(self, name: str) -> Tensor:
-        """The weights of a layer's gradient."""
-        if name not in self.turned:
-            turned = self.layers[name][0].flip(2, 3).transpose(0, 1)
-            self.turned[name] = turned.contiguous(memory_format=torch.channels_last)
-        return self.turned[name]
-
 
 class Decoder:
     """From relu4_1, (1, 512, h, w), to sRGB about 0..1, (1, 3, 8 h, 8 w)."""
 
     def __init__(self, path: Path, device: str) -> None:
-        self.layers = load(path, device)
+        self.layers = {name: convolution(*layer) for name, layer in load(path, device).items()}
 
     def __call__(self, x: Tensor, check: Check) -> Tensor:
         for name in DECODER:
             if name == "up":
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             else:
-                x = convolve(x, self.layers[name], check)
+                x = self.layers[name](x, check)
                 x = x if name == DECODER[-1] else F.relu(x)
         return x
 

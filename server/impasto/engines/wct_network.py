@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.engines import Check
-from impasto.engines.vgg import convolve, load
+from impasto.engines.convolution import convolution
+from impasto.engines.vgg import load
 
 LAYERS = ("11", "12", "pool", "21", "22", "pool", "31", "32", "33", "34", "pool", "41", "42", "43", "44")
 LAYERS += ("pool", "51")
@@ -25,16 +26,18 @@ class Encoder:
     """From (1, 3, H, W) sRGB in 0..1 to the activations of a level, 1 to 5, at 1 / 2**(level - 1)."""
 
     def __init__(self, path: Path, level: int, device: str) -> None:
-        self.layers = load(path, device)
+        layers = load(path, device)
+        self.colour = layers.pop("conv0")
+        self.layers = {name: convolution(*layer) for name, layer in layers.items()}
         self.names = LAYERS[: LAYERS.index(f"{level}1") + 1]
 
     def __call__(self, image: Tensor, check: Check) -> Tensor:
-        x = F.conv2d(image, *self.layers["conv0"])
+        x = F.conv2d(image, *self.colour)
         for name in self.names:
             if name == "pool":
                 x = F.max_pool2d(x, 2, ceil_mode=True)
             else:
-                x = F.relu(convolve(x, self.layers[f"conv{name}"], check))
+                x = F.relu(self.layers[f"conv{name}"](x, check))
         return x
 
 
@@ -42,7 +45,7 @@ class Decoder:
     """From a level's activations back to (1, 3, H, W), sides rounded up to multiples of the level's."""
 
     def __init__(self, path: Path, level: int, device: str) -> None:
-        self.layers = load(path, device)
+        self.layers = {name: convolution(*layer) for name, layer in load(path, device).items()}
         self.names = LAYERS[LAYERS.index(f"{level}1") :: -1]
 
     def __call__(self, x: Tensor, check: Check) -> Tensor:
@@ -50,7 +53,7 @@ class Decoder:
             if name == "pool":
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             else:
-                x = F.relu(convolve(x, self.layers[f"conv{name}"], check))
+                x = F.relu(self.layers[f"conv{name}"](x, check))
         return x
 
 
