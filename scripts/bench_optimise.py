@@ -27,7 +27,7 @@ from torch import Tensor
 
 from impasto.engines import WORK_PIXELS, pictures
 from impasto.engines.descent import RATES, descend
-from impasto.engines.losses import CONTENT_LAYER, LAYER_WEIGHTS, Objective
+from impasto.engines.objective import CONTENT_LAYER, LAYER_WEIGHTS, Objective
 from impasto.engines.optimise import OPTIONS, OptimiseEngine
 from impasto.engines.vgg import LEVELS, Vgg, quick_dtype
 from impasto.job import Look

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from impasto.engines import losses  # noqa: E402
 from impasto.engines.descent import descend  # noqa: E402
+from impasto.engines.objective import GRID, HALO, TILE, Objective, region, tiles  # noqa: E402
 from impasto.engines.vgg import LEVELS, Vgg, statistics  # noqa: E402
 from impasto.engines.wct_network import coloured, whitened  # noqa: E402
+from impasto.runtime.memory import large_blocks_returned  # noqa: E402
 
 F = torch.nn.functional
 CHANNELS = (4, 6, 8, 8, 8)
@@ -49,9 +52,9 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Vgg:
     return Vgg(path, "cpu", torch.float64)
 
 
-def objective(vgg: Vgg, kind: str, photo: Any, **more: Any) -> losses.Objective:
+def objective(vgg: Vgg, kind: str, photo: Any, **more: Any) -> Objective:
     paintings = [rand(1, 3, 40, 36, seed=1), rand(1, 3, 30, 44, seed=2) * 0.5]
-    return losses.Objective(vgg, photo, paintings, [0.7, 0.3], kind, (1.0, 0.5, 2.0), nothing, **more)
+    return Objective(vgg, photo, paintings, [0.7, 0.3], kind, (1.0, 0.5, 2.0), nothing, **more)
 
 
 @pytest.mark.parametrize("kind", losses.STYLES)
@@ -116,7 +119,7 @@ def test_torchvision_names_the_same_network_and_takes_other_colours(tmp_path: Pa
     for ours, theirs in zip(found.values(), wanted, strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4 * float(theirs.max()))
     painting = rand(1, 3, 40, 36, seed=1).float() ** 3
-    objective = losses.Objective(network, image, [painting], [1.0], "gram", (1.0, 0.3, 10.0), nothing)
+    objective = Objective(network, image, [painting], [1.0], "gram", (1.0, 0.3, 10.0), nothing)
     changed = descend(image, objective.slope, 20, nothing, lambda step, point: None)
     assert objective.slope(changed)[0] < objective.slope(image)[0] / 2
 
@@ -149,7 +152,7 @@ def test_tiles_give_the_loss_and_gradient_of_the_whole(vgg: Vgg, masked: bool) -
 def test_tiles_know_of_a_style_picture_what_the_whole_does(vgg: Vgg) -> None:
     painting, photo = rand(1, 3, 230, 320, seed=1), rand(1, 3, 24, 20)
     given = (vgg, photo, [painting], [1.0], "gram", (1.0, 0.5, 2.0), nothing)
-    whole, tiled = (losses.Objective(*given, side=side) for side in (512, 64))
+    whole, tiled = (Objective(*given, side=side) for side in (512, 64))
     for name, style in whole.styles.items():
         target, same = style.target, tiled.styles[name].target  # type: ignore[attr-defined]
         assert torch.allclose(same, target, rtol=1e-6)
@@ -160,21 +163,21 @@ def test_tiles_know_of_a_style_picture_what_the_whole_does(vgg: Vgg) -> None:
 @pytest.mark.parametrize(("height", "width"), [(33, 700), (577, 576), (1000, 1777), (2000, 3000)])
 def test_tiles_cover_each_pixel_once_and_stay_small_and_few(height: int, width: int) -> None:
     count = np.zeros((height, width), int)
-    found = losses.tiles(height, width)
-    assert len(found) in (1, -(-height // losses.TILE) * -(-width // losses.TILE))
+    found = tiles(height, width)
+    assert len(found) in (1, -(-height // TILE) * -(-width // TILE))
     for tile in found:
         count[tile.rows, tile.columns] += 1
         seen = (tile.seen_rows.stop - tile.seen_rows.start) * (
             tile.seen_columns.stop - tile.seen_columns.start
         )
-        assert seen <= (losses.TILE + 2 * losses.HALO + losses.GRID) ** 2
+        assert seen <= (TILE + 2 * HALO + GRID) ** 2
     assert (count == 1).all()
 
 
 def test_a_style_that_is_met_costs_nothing_and_another_does(vgg: Vgg) -> None:
     painting = rand(1, 3, 48, 48, seed=1)
     for kind in losses.STYLES:
-        found = losses.Objective(vgg, painting, [painting], [1.0], kind, (1.0, 0.0, 0.0), nothing)
+        found = Objective(vgg, painting, [painting], [1.0], kind, (1.0, 0.0, 0.0), nothing)
         same, other = found.slope(painting)[0], found.slope(painting * 0.3)[0]
         assert float(same) < 0.05 * float(other)
 
@@ -183,10 +186,10 @@ def test_a_mask_is_eroded_and_what_vanishes_is_not() -> None:
     photo = rand(1, 3, 64, 64)
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 16:48, 16:48] = 1
-    assert losses.region(mask, photo, 1).sum() == 30 * 30
-    assert losses.region(mask, photo, 8).sum() == 2 * 2
-    assert losses.region(mask, photo, 16).sum() == 2 * 2  # eroded, nothing would be left
-    assert losses.region(mask * 0, photo, 16).sum() == 4 * 4
+    assert region(mask, photo, 1).sum() == 30 * 30
+    assert region(mask, photo, 8).sum() == 2 * 2
+    assert region(mask, photo, 16).sum() == 2 * 2  # eroded, nothing would be left
+    assert region(mask * 0, photo, 16).sum() == 4 * 4
 
 
 @pytest.mark.parametrize(("method", "rate"), [("adam", 0.06), ("lbfgs", 1.0)])
@@ -242,3 +245,15 @@ def test_wct_of_features_without_any_variance_is_finite() -> None:
     assert torch.isfinite(coloured(whitened(flat, weight), flat)).all()
     one = rand(1, 8, 1, 1)
     assert torch.isfinite(coloured(whitened(one, torch.ones(1, 1, 1, 1)), rand(1, 8, 5, 5))).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
+def test_memory_of_tiles_goes_back_at_once() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    with large_blocks_returned():
+        blocks = [np.ones(2**19) for _ in range(64)]
+        before = resident()
+        del blocks[::2]
+        assert before - resident() > 16 * 2**22

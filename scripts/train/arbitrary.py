@@ -59,6 +59,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tv-weight", type=float, default=0.5)
     parser.add_argument("--lattice-weight", type=float, default=0.4)
     parser.add_argument("--photographs", type=float, default=0.2, help="share of styles that are none")
+    parser.add_argument(
+        "--frozen", nargs="*", default=[], metavar="NAME", help="layers that stay, as style and code"
+    )
     parser.add_argument("--average", type=float, default=0.995, help="of the weights: how much stays a step")
     parser.add_argument("--export", type=Path, nargs="?", const=arbitrary.FILE)
     return parser.parse_args()
@@ -189,7 +192,10 @@ def main() -> None:
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
-    optimiser = torch.optim.Adam(painter.parameters(), betas=(0.9, 0.99))
+    for name, tensor in painter.exported().items():
+        tensor.requires_grad_(name.split(".")[0] not in options.frozen)
+    trained = [tensor for tensor in painter.parameters() if tensor.requires_grad]
+    optimiser = torch.optim.Adam(trained, betas=(0.9, 0.99))
     average = copy.deepcopy(painter).requires_grad_(False)
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
@@ -238,7 +244,7 @@ def main() -> None:
         loss = (logarithms * weights).sum() + options.tv_weight * total_variation(painting)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(painter.parameters(), 2.0)
+        torch.nn.utils.clip_grad_norm_(trained, 2.0)
         optimiser.step()
         step += 1
         follow(average, painter, kept_share(options.average, step))

@@ -76,9 +76,9 @@ class Winograd(Convolution):
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.bias = bias
-        _, kernel, _ = transforms()
-        spread = torch.einsum("ik,ockl,jl->ijco", kernel, weight.double(), kernel)
-        self.spread = spread.flatten(0, 1).to(weight.dtype).contiguous()
+        out, channels = weight.shape[:2]
+        _, kernel, _ = square_transforms()
+        self.spread = torch.mm(kernel, weight.permute(2, 3, 1, 0).reshape(9, -1)).view(-1, channels, out)
 
     def __call__(self, x: Tensor, check: Check) -> Tensor:
         """See `Convolution`."""

@@ -94,7 +94,7 @@ class OptimiseEngine(pictures.PictureEngine):
         """What `paint` enlarges to the picture's size: (h, w, 3) float32, sRGB in 0..1. Arguments as of
         `paint`."""
         from impasto.engines.descent import descend
-        from impasto.engines.losses import Objective
+        from impasto.engines.objective import Objective
 
         chosen: dict[str, Any] = self.check(styles, look)
         report = progress or (lambda fraction, what, picture=None: None)

@@ -120,7 +120,9 @@ class Vgg:
         exact = load(path, device)
         self.colour = exact.pop("0")
         self.layers = {
-            name: convolution(weight.to(dtype), bias.to(dtype)) for name, (weight, bias) in exact.items()
+            name: convolution(*(part.to(dtype) for part in exact.pop(name)))
+            for level in LEVELS
+            for name in level
         }
         self.dtype = dtype
 
