@@ -160,10 +160,11 @@ def test_tiles_know_of_a_style_picture_what_the_whole_does(vgg: Vgg) -> None:
     assert losses.WassersteinStyle.joined(pools, 25).shape == (4, 25)
 
 
-@pytest.mark.parametrize(("height", "width"), [(33, 700), (577, 576), (1000, 1777), (2000, 3000)])
-def test_tiles_cover_each_pixel_once_and_stay_small_and_few(height: int, width: int) -> None:
+@pytest.mark.parametrize("margin", [0, 8])
+@pytest.mark.parametrize(("height", "width"), [(33, 700), (577, 580), (1000, 1777), (2000, 3000)])
+def test_tiles_cover_each_pixel_once_and_stay_small_and_few(height: int, width: int, margin: int) -> None:
     count = np.zeros((height, width), int)
-    found = tiles(height, width)
+    found = tiles(height, width, margin=margin)
     assert len(found) in (1, -(-height // TILE) * -(-width // TILE))
     for tile in found:
         count[tile.rows, tile.columns] += 1
@@ -171,7 +172,20 @@ def test_tiles_cover_each_pixel_once_and_stay_small_and_few(height: int, width: 
             tile.seen_columns.stop - tile.seen_columns.start
         )
         assert seen <= (TILE + 2 * HALO + GRID) ** 2
-    assert (count == 1).all()
+    inner = slice(margin, height - margin), slice(margin, width - margin)
+    assert count.sum() == count[inner].size
+    assert (count[inner] == 1).all()
+
+
+def test_what_lies_in_the_margin_is_seen_and_not_counted(vgg: Vgg) -> None:
+    photo, margin = rand(1, 3, 64, 64), 16
+    found = Objective(
+        vgg, photo, [rand(1, 3, 40, 40, seed=1)], [1.0], "gram", (1.0, 1.0, 1.0), nothing, None, margin
+    )
+    features = vgg(photo, "relu1_1", nothing)["relu1_1"][..., margin:-margin, margin:-margin]
+    assert torch.allclose(found.summaries(photo, 0)[0], losses.gram(features))
+    _, gradient = found.slope(rand(1, 3, 64, 64, seed=2))
+    assert bool((gradient[..., margin - 1, :] != 0).any())
 
 
 def test_a_style_that_is_met_costs_nothing_and_another_does(vgg: Vgg) -> None:

@@ -61,17 +61,23 @@ class Tile:
         return features[..., top : top + high, left : left + wide]
 
 
-def tiles(height: int, width: int, side: int = TILE) -> list[Tile]:
-    """Cut a picture; one that is no larger than a tile with its halo stays whole."""
+def tiles(height: int, width: int, side: int = TILE, margin: int = 0) -> list[Tile]:
+    """Cut a picture; one that is no larger than a tile with its halo stays whole.
+
+    Args:
+        margin: pixels along each edge that are seen, and that no tile owns.
+    """
     if height * width <= (side + 2 * HALO) ** 2:
-        return [Tile(slice(0, height), slice(0, width), slice(0, height), slice(0, width))]
+        own = slice(margin, height - margin), slice(margin, width - margin)
+        return [Tile(*own, slice(0, height), slice(0, width))]
 
     def cut(length: int) -> Iterator[tuple[slice, slice]]:
         step = -(-length // -(-length // side))
         step += -step % GRID
-        for start in range(0, length, step):
+        for start in range(0, length - margin, step):
             stop = min(length, start + step)
-            yield slice(start, stop), slice(max(0, start - HALO), min(length, stop + HALO))
+            seen = slice(max(0, start - HALO), min(length, stop + HALO))
+            yield slice(max(start, margin), min(stop, length - margin)), seen
 
     return [Tile(rows, columns, y, x) for rows, y in cut(height) for columns, x in cut(width)]
 
@@ -93,6 +99,7 @@ class Objective:
         weights: of style, content and smoothness.
         mask: (1, 1, H, W), or None for all: only what lies in it, a little away from its border,
             counts (Gatys et al. 2017, "Controlling Perceptual Factors", guided losses).
+        margin: of the photograph, pixels along each edge that are seen and not counted.
         side: see `tiles`.
         seed: of what the loss draws.
     """
@@ -107,13 +114,14 @@ class Objective:
         weights: tuple[float, float, float],
         check: Check,
         mask: Tensor | None = None,
+        margin: int = 0,
         side: int = TILE,
         seed: int = 0,
     ) -> None:
         self.vgg, self.check = vgg, check
         self.style_weight, self.content_weight, self.variation_weight = weights
-        self.tiles = tiles(photo.shape[2], photo.shape[3], side)
-        self.numbers = photo.numel()
+        self.tiles = tiles(photo.shape[2], photo.shape[3], side, margin)
+        self.numbers = 3 * (photo.shape[2] - 2 * margin) * (photo.shape[3] - 2 * margin)
         self.coverage: list[dict[str, Tensor]] = [{} for _ in self.tiles]
         for name, stride in STRIDES.items():
             inside = region(mask, photo, stride)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 HALVING = 2**-0.5
 
 MARGIN = 8
-"""Pixels beyond each edge that mirror the picture, are painted along and cut off: where the loss network's
-sight ends, colours come out too bright."""
+"""Pixels beyond each edge that mirror the picture, are painted along, are not counted and are cut off: where
+the loss network's sight ends, colours come out too bright."""
 
 OPTIONS = {
     "steps": Option(300, "steps of all sizes together", 1, 10000),
@@ -130,6 +130,7 @@ class OptimiseEngine(pictures.PictureEngine):
                 (chosen["style_weight"], chosen["content_weight"], chosen["smoothness"]),
                 check,
                 region,
+                margin,
                 seed=look.seed + number,
             )
             del photo  # a large one
