@@ -55,7 +55,16 @@ WITH_TORCH = {
     "impasto.regions.vit_encoder",
     *(
         f"impasto.engines.{name}"
-        for name in ("vgg", "descent", "losses", "lattice", "wct_network", "teaching")
+        for name in [
+            "vgg",
+            "convolution",
+            "descent",
+            "losses",
+            "objective",
+            "lattice",
+            "wct_network",
+            "teaching",
+        ]
     ),
 }
 """Modules that import torch at their top, and are imported by others only where torch is wanted."""

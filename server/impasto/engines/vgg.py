@@ -119,11 +119,8 @@ class Vgg:
     def __init__(self, path: Path, device: str, dtype: torch.dtype = torch.float32) -> None:
         exact = load(path, device)
         self.colour = exact.pop("0")
-        self.layers = {
-            name: convolution(*(part.to(dtype) for part in exact.pop(name)))
-            for level in LEVELS
-            for name in level
-        }
+        names = [name for level in LEVELS for name in level if name in exact]
+        self.layers = {name: convolution(*(part.to(dtype) for part in exact.pop(name))) for name in names}
         self.dtype = dtype
 
     def __call__(self, image: Tensor, last: str, check: Check) -> dict[str, Tensor]:
