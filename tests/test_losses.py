@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from impasto.engines.descent import descend  # noqa: E402
 from impasto.engines.objective import GRID, HALO, TILE, Objective, region, tiles  # noqa: E402
 from impasto.engines.vgg import LEVELS, Vgg, statistics  # noqa: E402
 from impasto.engines.wct_network import coloured, whitened  # noqa: E402
-from impasto.runtime.memory import large_blocks_returned  # noqa: E402
 
 F = torch.nn.functional
 CHANNELS = (4, 6, 8, 8, 8)
@@ -261,13 +261,24 @@ def test_wct_of_features_without_any_variance_is_finite() -> None:
     assert torch.isfinite(coloured(whitened(one, torch.ones(1, 1, 1, 1)), rand(1, 8, 5, 5))).all()
 
 
+HOLDER = """
+import pathlib
+import numpy as np
+from impasto.runtime.memory import large_blocks_returned
+
+def resident():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+with large_blocks_returned():
+    blocks = [np.ones(2**19) for _ in range(64)]
+    before = resident()
+    del blocks[::2]
+    print(before - resident())
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
 def test_memory_of_tiles_goes_back_at_once() -> None:
-    def resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-    with large_blocks_returned():
-        blocks = [np.ones(2**19) for _ in range(64)]
-        before = resident()
-        del blocks[::2]
-        assert before - resident() > 16 * 2**22
+    # In a process of its own: this one may have room left from other tests.
+    done = subprocess.run([sys.executable, "-c", HOLDER], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 24 * 2**22
