@@ -177,8 +177,9 @@ def main() -> None:
         options.contents = options.styles = options.reference_styles = 4
     torch.set_grad_enabled(False)
     exact = Vgg(options.models / "vgg_normalised.pth", "cpu")
-    # Where the processor computes in bfloat16: distances hardly change.
-    vgg = Vgg(options.models / "vgg_normalised.pth", "cpu", quick_dtype("cpu"))
+    # In bfloat16 where the processor computes in it: distances hardly change.
+    dtype = quick_dtype("cpu")
+    vgg = exact if dtype == exact.dtype else Vgg(options.models / "vgg_normalised.pth", "cpu", dtype)
     bench = Bench(vgg, Lpips(options.models / "alexnet_features.pth", options.lpips))
     engine = GalleryEngine()
     contents = sorted(EXAMPLES.glob("*.jpg"))

@@ -161,7 +161,7 @@ def test_tiles_know_of_a_style_picture_what_the_whole_does(vgg: Vgg) -> None:
 
 
 @pytest.mark.parametrize("margin", [0, 8])
-@pytest.mark.parametrize(("height", "width"), [(33, 700), (577, 580), (1000, 1777), (2000, 3000)])
+@pytest.mark.parametrize(("height", "width"), [(33, 700), (577, 576), (1000, 1777), (2000, 3000)])
 def test_tiles_cover_each_pixel_once_and_stay_small_and_few(height: int, width: int, margin: int) -> None:
     count = np.zeros((height, width), int)
     found = tiles(height, width, margin=margin)

@@ -77,19 +77,19 @@ class Winograd(Convolution):
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.bias = bias
         out, channels = weight.shape[:2]
-        _, kernel, _ = square_transforms()
+        _, kernel, _ = transforms()
         self.spread = torch.mm(kernel, weight.permute(2, 3, 1, 0).reshape(9, -1)).view(-1, channels, out)
 
     def __call__(self, x: Tensor, check: Check) -> Tensor:
         """See `Convolution`."""
-        given, _, taken = square_transforms()
+        given, _, taken = transforms()
         height, width = x.shape[2:]
         return self._through(padded(x), (height, width), given, self.spread, taken, self.bias, check)
 
     def backward(self, gradient: Tensor, check: Check) -> Tensor:
         """See `Convolution.backward`."""
         # A kernel that is turned about takes tiles that are turned about, and gives such.
-        given, _, taken = square_transforms()
+        given, _, taken = transforms()
         height, width = (length + 2 for length in gradient.shape[2:])
         flow = F.pad(gradient, (2, 2 + -width % OUT, 2, 2 + -height % OUT))
         turned = given.flip(1), self.spread.transpose(1, 2), taken.flip(0)
@@ -151,7 +151,8 @@ def convolution(weight: Tensor, bias: Tensor) -> Convolution:
 
 @cache
 def transforms() -> tuple[Tensor, Tensor, Tensor]:
-    """Of a row: what it sees, (6, 6); the kernel, (6, 3); and back, (4, 6); float64.
+    """Of squares, laid out in one row each: what a tile sees, (36, 36); the kernel, (36, 9); and back,
+    (16, 36); float32.
 
     Toom and Cook's way to multiply polynomials by their values at `POINTS`, transposed.
     """
@@ -163,16 +164,10 @@ def transforms() -> tuple[Tensor, Tensor, Tensor]:
 
     # The products of differences of points; shared out so that numbers stay small.
     points = powers[:, 1]
-    scale = torch.stack(
-        [*((p - points[points != p]).prod() for p in points), torch.ones((), dtype=torch.float64)]
-    )
-    return values(SEEN).inverse().T * scale[:, None], values(3) / scale[:, None], values(OUT).T
-
-
-@cache
-def square_transforms() -> tuple[Tensor, Tensor, Tensor]:
-    """Those of squares: (36, 36), (36, 9) and (16, 36), float32."""
-    seen, kernel, back = (torch.kron(matrix, matrix).float() for matrix in transforms())
+    products = [(point - points[points != point]).prod() for point in points]
+    scale = torch.stack([*products, torch.ones_like(points[0])])[:, None]
+    rows = values(SEEN).inverse().T * scale, values(3) / scale, values(OUT).T
+    seen, kernel, back = (torch.kron(matrix, matrix).float() for matrix in rows)
     return seen, kernel, back
 
 
