@@ -201,7 +201,8 @@ def main() -> None:
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
         painter.load_state_dict(saved["painter"])
         average.load_state_dict(saved["average"])
-        optimiser.load_state_dict(saved["optimiser"])
+        if saved["frozen"] == options.frozen:
+            optimiser.load_state_dict(saved["optimiser"])
         step, spent = saved["step"], saved["spent"]
         photographs.random.seed(options.seed + step)
         chance.seed(options.seed + step)
@@ -215,8 +216,8 @@ def main() -> None:
 
     def save() -> None:
         state = {"painter": painter.state_dict(), "average": average.state_dict()}
-        state |= {"optimiser": optimiser.state_dict(), "step": step, "spent": spent}
-        write_checkpoint(checkpoint, state)
+        state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
+        write_checkpoint(checkpoint, state | {"step": step, "spent": spent})
         write_sheet(average, samples, shown, options.run / "sheet.png")
 
     sums = torch.zeros(4)
