@@ -263,22 +263,42 @@ def test_wct_of_features_without_any_variance_is_finite() -> None:
 
 HOLDER = """
 import pathlib
+import sys
 import numpy as np
-from impasto.runtime.memory import large_blocks_returned
+from impasto.runtime import memory
 
 def resident():
     return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * 4096
 
-with large_blocks_returned():
-    blocks = [np.ones(2**19) for _ in range(64)]
+with getattr(memory, sys.argv[1])():
+    blocks = [np.ones(int(sys.argv[2])) for _ in range(int(sys.argv[3]))]
     before = resident()
     del blocks[::2]
     print(before - resident())
+del blocks
+print(before - resident())
 """
+
+
+def given_back(loop: str, numbers: int, blocks: int) -> tuple[int, int]:
+    """Bytes after half of the blocks is freed within the loop, and after all is and the loop left.
+
+    In a process of its own: this one may have room left from other tests.
+    """
+    command = [sys.executable, "-c", HOLDER, loop, str(numbers), str(blocks)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    within, after = map(int, done.stdout.split())
+    return within, after
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
 def test_memory_of_tiles_goes_back_at_once() -> None:
-    # In a process of its own: this one may have room left from other tests.
-    done = subprocess.run([sys.executable, "-c", HOLDER], capture_output=True, text=True, check=True)
-    assert int(done.stdout) > 24 * 2**22
+    within, _ = given_back("large_blocks_returned", 2**19, 64)
+    assert within > 24 * 2**22
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
+def test_memory_of_steps_is_kept_until_the_descent_ends() -> None:
+    within, after = given_back("large_blocks_kept", 2**23, 8)
+    assert within < 2**22
+    assert after > 7 * 2**26

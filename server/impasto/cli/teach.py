@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from impasto.models import arbitrary, gallery
     from impasto.models.store import require
     from impasto.raster import format_of
+    from impasto.runtime.memory import large_blocks_kept
 
     if args.name in gallery.names():
         raise UsageError(f"“{args.name}” is a style of the gallery; choose another name.")
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
     styles: list[float] = []
     try:
-        with shown_progress(args.name, sys.stderr.isatty()) as progress:
+        with large_blocks_kept(), shown_progress(args.name, sys.stderr.isatty()) as progress:
             for step in range(1, args.steps + 1):
                 styles.append(lesson.step().style)
                 recent = float(np.mean(styles[-KEPT_EVERY:]))

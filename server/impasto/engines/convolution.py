@@ -6,6 +6,7 @@ Algorithms for Convolutional Neural Networks", F(4 x 4, 3 x 3), a quarter of the
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import torch
@@ -76,9 +77,8 @@ class Winograd(Convolution):
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.bias = bias
-        out, channels = weight.shape[:2]
         _, kernel, _ = transforms()
-        self.spread = torch.mm(kernel, weight.permute(2, 3, 1, 0).reshape(9, -1)).view(-1, channels, out)
+        self.spread = torch.einsum("ai,bj,ocij->abco", kernel, kernel, weight).flatten(0, 1).contiguous()
 
     def __call__(self, x: Tensor, check: Check) -> Tensor:
         """See `Convolution`."""
@@ -126,15 +126,14 @@ class Winograd(Convolution):
                 check()
                 high = min(rows, down - top)
                 tiles = high * across
-                seen = picture[OUT * top :]
-                seen = seen.as_strided((SEEN, SEEN, high, across, channels), strides)
-                lying = first[: seen.numel()].view(seen.shape).copy_(seen).view(len(spread), -1)
-                points = torch.mm(given, lying, out=second[: lying.numel()].view(lying.shape))
-                shape = (len(spread), tiles, out)
-                products = first[: len(spread) * tiles * out].view(shape)
+                shape = SEEN, SEEN, high, across, channels
+                tile = second[: math.prod(shape)].view(shape)
+                tile.copy_(picture[OUT * top :].as_strided(shape, strides))
+                points = squared(given, tile.view(SEEN, SEEN, -1), first, second)
+                shape = len(spread), tiles, out
+                products = first[: math.prod(shape)].view(shape)
                 torch.bmm(points.view(len(spread), tiles, channels), spread, out=products)
-                own = second[: len(taken) * tiles * out].view(len(taken), -1)
-                torch.mm(taken, products.view(len(spread), -1), out=own)
+                own = squared(taken, products.view(SEEN, SEEN, -1), second, first)
                 own = own.view(OUT, OUT, high, across, out).permute(2, 0, 3, 1, 4)
                 place = painted[OUT * top : OUT * (top + high)].view(high, OUT, across, OUT, out)
                 place.copy_(own) if bias is None else torch.add(own, bias, out=place)
@@ -149,10 +148,19 @@ def convolution(weight: Tensor, bias: Tensor) -> Convolution:
     return (Winograd if short else Convolution)(weight, bias)
 
 
+def squared(matrix: Tensor, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Both sides of squares, (m, m, K), by the same matrix, (n, m): (n, n, K), in the memory of `second`,
+    where `x` may lie; `first` is needed meanwhile."""
+    count, (side, _, length) = len(matrix), x.shape
+    half = first[: count * side * length]
+    torch.mm(matrix, x.view(side, -1), out=half.view(count, -1))
+    whole = second[: count * count * length].view(count, count, length)
+    return torch.bmm(matrix.expand(count, -1, -1), half.view(count, side, length), out=whole)
+
+
 @cache
 def transforms() -> tuple[Tensor, Tensor, Tensor]:
-    """Of squares, laid out in one row each: what a tile sees, (36, 36); the kernel, (36, 9); and back,
-    (16, 36); float32.
+    """Of rows: what a tile sees, (6, 6); the kernel, (6, 3); and back, (4, 6); float32.
 
     Toom and Cook's way to multiply polynomials by their values at `POINTS`, transposed.
     """
@@ -167,7 +175,7 @@ def transforms() -> tuple[Tensor, Tensor, Tensor]:
     products = [(point - points[points != point]).prod() for point in points]
     scale = torch.stack([*products, torch.ones_like(points[0])])[:, None]
     rows = values(SEEN).inverse().T * scale, values(3) / scale, values(OUT).T
-    seen, kernel, back = (torch.kron(matrix, matrix).float() for matrix in rows)
+    seen, kernel, back = (matrix.float().contiguous() for matrix in rows)
     return seen, kernel, back
 
 

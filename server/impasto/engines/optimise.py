@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +14,7 @@ from impasto.engines.options import Option, Value
 from impasto.job import Look
 from impasto.models.store import require
 from impasto.raster.sampling import resized
+from impasto.runtime.memory import large_blocks_kept
 from impasto.styles.sources import StyleSource
 
 if TYPE_CHECKING:
@@ -147,16 +149,17 @@ class OptimiseEngine(pictures.PictureEngine):
                 now = None if progress is None else pictures.array(point[inner], *shape)
                 report(start + (stop - start) * step / steps, "painting", now)
 
-            found = descend(
-                # What has no name is gone as soon as the descent has a copy of its own.
-                pictures.tensor(with_margin(resized(image, wide, high).clip(0, 1), margin), self.device),
-                objective.slope,
-                steps,
-                check,
-                stepped,
-                chosen["method"],
-                self.rate if chosen["method"] == "adam" else None,
-            )
+            with nullcontext() if len(objective.tiles) > 1 else large_blocks_kept():
+                found = descend(
+                    # What has no name is gone as soon as the descent has a copy of its own.
+                    pictures.tensor(with_margin(resized(image, wide, high).clip(0, 1), margin), self.device),
+                    objective.slope,
+                    steps,
+                    check,
+                    stepped,
+                    chosen["method"],
+                    self.rate if chosen["method"] == "adam" else None,
+                )
             image = pictures.array(found[inner], high, wide)
         return image
 

@@ -102,7 +102,10 @@ class Level(torch.autograd.Function):
                 flow = own if flow is None else flow.add_(own)
             activation = kept.pop()
             if flow is not None:
-                flow = torch.ops.aten.threshold_backward(flow, activation, 0)
+                # Where it lies, unless it is still what came from outside.
+                outside = flow is own or name == ctx.names[-1]
+                place = torch.empty_like(activation) if outside else flow
+                flow = torch.ops.aten.threshold_backward.grad_input(flow, activation, 0, grad_input=place)
                 flow = ctx.vgg.layers[name].backward(flow, ctx.check)
         if flow is not None and ctx.number > 1:
             flow = unpooled(flow, kept.pop())

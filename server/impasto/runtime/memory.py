@@ -1,4 +1,4 @@
-"""What a process gives back to the system."""
+"""What a process keeps of freed memory, and what it gives back to the system. Does nothing without glibc."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-M_MMAP_THRESHOLD = -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
 """Of glibc's mallopt."""
 
 LARGE, USUAL = 2**20, 2**25
 """Bytes; glibc itself goes up to the second one when it sees that large blocks come and go."""
+
+MOST_MAPPED = 2**16
+"""Blocks with a mapping of their own, glibc's own figure."""
+
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+GLIBC = LIBC if hasattr(LIBC, "mallopt") else None
 
 
 @contextmanager
@@ -20,13 +26,32 @@ def large_blocks_returned() -> Iterator[None]:
 
     glibc keeps them, and hands them out in pieces, until what it holds has no room for the next large
     one: in a loop over tiles that is half a gigabyte. New memory costs time, so it is for such loops only.
-    Does nothing where there is no glibc.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGE)
+    if GLIBC is None:
+        yield
+        return
+    GLIBC.mallopt(M_MMAP_THRESHOLD, LARGE)
     try:
         yield
     finally:
-        if mallopt is not None:
-            mallopt(M_MMAP_THRESHOLD, USUAL)
+        GLIBC.mallopt(M_MMAP_THRESHOLD, USUAL)
+
+
+@contextmanager
+def large_blocks_kept() -> Iterator[None]:
+    """What is freed stays with the process, for a loop that needs as much again and again; in the end all
+    goes back.
+
+    Blocks of more than `USUAL` bytes are new memory each time otherwise, which the system must clear first.
+    """
+    if GLIBC is None:
+        yield
+        return
+    GLIBC.mallopt(M_MMAP_MAX, 0)
+    GLIBC.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        GLIBC.mallopt(M_MMAP_MAX, MOST_MAPPED)
+        GLIBC.mallopt(M_TRIM_THRESHOLD, 2 * USUAL)
+        GLIBC.malloc_trim(0)
