@@ -2,7 +2,7 @@
 """Measure what teaching adds: paintings with the predicted code, and with what `impasto teach` makes of it.
 
     scripts/bench_teach.py --data DIR --models DIR --kept FOLDER [--styles 6] [--contents 8] [--size 320]
-        [--steps 400] [--sheets FOLDER]
+        [--steps 800] [--sheets FOLDER]
 
 DIR of --data holds paintings/ and content/, that of --models vgg_normalised.pth. The styles are paintings
 that are not in the gallery, the contents photographs that no painter was trained on and that teaching does
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bench_quality import EVERY, STYLE_SIDE, array, square, strangers, tensor
+from bench_quality import EVERY, array, square, strangers, tensor
 from measures import Likeness, content_distance, moment_distance, style_distance
 from PIL import Image
 from torch import Tensor
@@ -29,7 +29,7 @@ from torch import Tensor
 from impasto.cli.teach import read
 from impasto.engines.gallery import GalleryEngine
 from impasto.engines.painters import ArbitraryPainter, encodable
-from impasto.engines.teaching import Lesson, shorter_side
+from impasto.engines.teaching import STYLE_SIDE, Lesson, shorter_side
 from impasto.engines.vgg import Vgg
 from impasto.job import Look
 from impasto.models import gallery
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--styles", type=int, default=6)
     parser.add_argument("--contents", type=int, default=8)
     parser.add_argument("--size", type=int, default=320)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--sheets", type=Path, help="folder for a sheet of each style, to look at")
     options = parser.parse_args()
     vgg, engine = Vgg(options.models / "vgg_normalised.pth", "cpu"), GalleryEngine()
@@ -70,7 +70,7 @@ def main() -> None:
             style = saved.SavedStyle(path.name, painter.fingerprint, code, encodable(picture))
             taught = saved.decode(saved.save(path.stem, style, options.kept).read_bytes(), path.stem).code
         with torch.no_grad():
-            wanted = Likeness(vgg, square(path, STYLE_SIDE))
+            wanted = Likeness(vgg, tensor(shorter_side(picture, STYLE_SIDE)))
             rows, means = [torch.cat([content[0] for content in contents], 2)], []
             for code in (predicted, taught):
                 source = StyleSource("", "", 1.0, StyleCode(painter.fingerprint, code), None)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.engines import Check
@@ -32,15 +31,22 @@ STYLE_SIDE = 512
 CROP = 192
 """Side in pixels of what is painted in a step."""
 
-SCENES = 64
+SCENES = 160
 """Crops of photographs that are painted in turn."""
 
-CONTENT_RISE = 1.05
-"""Times the content distance of the predicted code's painting from where on more of it costs."""
+CONTENT_RISE = 1.08
+"""Times the content distance of the predicted code's paintings that those of the taught one have in the mean."""
 
-VARIATION_WEIGHT, LATTICE_WEIGHT, RISE_WEIGHT = 0.25, 0.4, 2.5
+CONTENT_WEIGHT, FIRMNESS = 0.5, 0.1
+"""Of the content at first, and by how much of what is too much of it that grows with each step."""
 
-RATE, WARM_UP, BETAS = 0.02, 10, (0.9, 0.98)
+VARIATION_WEIGHT, LATTICE_WEIGHT = 2.0, 3.0
+
+RATE, WARM_UP, BETAS = 0.015, 10, (0.9, 0.98)
+"""A code that takes larger steps shakes more than it learns."""
+
+AVERAGED = 0.98
+"""Share of the average code that stays at each step; at first less."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,11 @@ class Distances:
 @dataclass(frozen=True)
 class Scene:
     """A crop of a photograph, (1, 3, h, w), its features at `CONTENT`, and the content distance, () float,
-    that its painting may have."""
+    of its painting with the predicted code."""
 
     photo: Tensor
     content: Tensor
-    allowed: Tensor
+    distance: Tensor
 
 
 class Lesson:
@@ -102,6 +108,7 @@ class Lesson:
         sizes = self.predicted.reshape(-1, QUARTER).abs().mean(1, keepdim=True).clamp(min=1e-3)
         self.sizes = sizes.expand(-1, QUARTER).reshape(1, -1)
         self.moved = ((begun - self.predicted) / self.sizes).requires_grad_()
+        self.average, self.content_weight = self.moved.detach().clone(), CONTENT_WEIGHT
         self.adam = torch.optim.Adam([self.moved], RATE, betas=BETAS)
         self.done = 0
         self.scenes: list[Scene] = []
@@ -115,12 +122,12 @@ class Lesson:
 
     @property
     def code(self) -> np.ndarray:
-        """The style code so far: (L,) float32."""
-        return self.learned().detach()[0].cpu().numpy()
+        """The style code so far, the average of the last ones: (L,) float32."""
+        return self.placed(self.average)[0].cpu().numpy()
 
-    def learned(self) -> Tensor:
-        """The same, (1, L), differentiable."""
-        return self.predicted + self.moved * self.sizes
+    def placed(self, moved: Tensor) -> Tensor:
+        """The code, (1, L), that lies so far from the predicted one."""
+        return self.predicted + moved * self.sizes
 
     def features(self, image: Tensor) -> dict[str, Tensor]:
         """Of `LAYERS`, of a picture, (1, 3, h, w)."""
@@ -142,16 +149,24 @@ class Lesson:
         fading = max(0.02, 1 - self.done / (self.steps + 1))
         self.adam.param_groups[0]["lr"] = RATE * min(1.0, self.done / WARM_UP) * fading
         scene = self.drawn()
-        image = self.painted(scene.photo, self.learned())
+        image = self.painted(scene.photo, self.placed(self.moved))
         found = self.features(image)
         style = self.style_distance(found)
         content = content_distance(found[CONTENT], scene.content)
-        loss = style + VARIATION_WEIGHT * variation(image) + LATTICE_WEIGHT * lattice(image)
-        loss = loss + RISE_WEIGHT * F.relu(content / scene.allowed - 1)
+        rise = content / scene.distance
+        # Of logarithms, for scenes of one style can be several times farther than others.
+        loss = style.log() + self.content_weight * rise.log()
+        loss = loss + VARIATION_WEIGHT * variation(image) + LATTICE_WEIGHT * lattice(image)
         (gradient,) = torch.autograd.grad(loss, self.moved)
         if bool(torch.isfinite(gradient).all()):
             self.moved.grad = gradient
             self.adam.step()
+            # The multiplier of a bound (Boyd et al. 2011, "Distributed Optimization and Statistical Learning
+            # via the Alternating Direction Method of Multipliers", section 2.1).
+            self.content_weight += FIRMNESS * (float(rise.detach()) - CONTENT_RISE)
+            self.content_weight = max(0.0, self.content_weight)
+        kept = min(AVERAGED, self.done / (self.done + WARM_UP))
+        self.average.lerp_(self.moved.detach(), 1 - kept)
         return Distances(float(style.detach()), float(content.detach()))
 
     def drawn(self) -> Scene:
@@ -161,8 +176,8 @@ class Lesson:
             with torch.no_grad():
                 content = self.features(photo)[CONTENT]
                 found = self.features(self.painted(photo, self.predicted))[CONTENT]
-                allowed = CONTENT_RISE * content_distance(found, content)
-            self.scenes.append(Scene(photo, content, allowed))
+                distance = content_distance(found, content)
+            self.scenes.append(Scene(photo, content, distance))
             return self.scenes[-1]
         return self.scenes[int(self.random.integers(SCENES))]
 
