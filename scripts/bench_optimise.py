@@ -6,7 +6,8 @@
 
 Plain is what a reader of Gatys et al. 2015 writes first: float32, autograd through conv2d, Adam, one size.
 Both use the same layers and weights. Prints the median of a step at --size, on the clock and therefore for a
-quiet machine, and the ratio of times paired round by round. Then both descend at --loss-size, step for step
+quiet machine, the ratio of times paired round by round, and the engine's step in the mean of its sizes,
+for it goes from coarse to fine. Then both descend at --loss-size, step for step
 from the photograph. The whole engine, coarse to fine, takes as many steps as look at the same number of
 pixels, with its own weight of the content and with others, until the content distance of plain lies between
 theirs. All are measured in float32 by the plain loss, without the outermost pixels: there plain paints the
@@ -124,7 +125,12 @@ def main() -> None:
     if not options.whole:
         photo, painting = pair(options.size)
         plain, engine = Plain(path, photo, painting), ours(photo, painting)
-        compare_times(plain, engine, photo, options.rounds)
+        in_plain = compare_times(plain, engine, photo, options.rounds)
+        mean = 0.0
+        for share_of_size, share_of_steps in OptimiseEngine.stages:
+            stage, small = pair(round(share_of_size * options.size))
+            mean += share_of_steps * settled(ours(stage, small), stage, options.rounds)
+        print(f"engine {mean:.3f} s a step in the mean of its sizes, {mean / in_plain:.3f} of plain")
     photo, painting = pair(options.loss_size)
     plain, engine = Plain(path, photo, painting), ours(photo, painting)
     print(f"\n{options.steps} steps, {options.loss_size} px     loss    style  content  seconds")
@@ -174,16 +180,17 @@ def main() -> None:
         print(f"\nat a content distance of {wanted:.5f}: style {there:.5f}, plain {best:.5f}")
 
 
-def compare_times(plain: Plain, engine: Objective, photo: Tensor, rounds: int) -> None:
-    """Print the median of a step of plain and ours, and how they compare in each round."""
+def compare_times(plain: Plain, engine: Objective, photo: Tensor, rounds: int) -> float:
+    """Print the median of a step of plain and ours, and how they compare in each round.
+
+    Returns:
+        That of plain, in seconds.
+    """
     seconds: dict[str, list[float]] = {"plain": [], "ours": []}
     for _ in range(rounds + 1):
         plain.slope(photo)
         seconds["plain"].append(timed(plain.slope, photo))
-        # As in a descent, whose steps find the memory of the one before.
-        with large_blocks_kept():
-            engine.slope(photo)
-            seconds["ours"].append(timed(engine.slope, photo))
+        seconds["ours"].append(settled(engine, photo, 1))
     seconds = {name: times[1:] for name, times in seconds.items()}
     paired = [ours / plain for ours, plain in zip(seconds["ours"], seconds["plain"], strict=True)]
     height, width = photo.shape[2:]
@@ -191,6 +198,14 @@ def compare_times(plain: Plain, engine: Objective, photo: Tensor, rounds: int) -
         print(f"{name:<6} {statistics.median(times):.3f} s a step, {width} x {height}, ", end="")
         print(f"{torch.get_num_threads()} threads")
     print(f"ratio  {statistics.median(paired):.3f} ({min(paired):.3f} to {max(paired):.3f})")
+    return statistics.median(seconds["plain"])
+
+
+def settled(engine: Objective, photo: Tensor, rounds: int) -> float:
+    """The median of steps in a descent, which find the memory of the one before."""
+    with large_blocks_kept():
+        engine.slope(photo)
+        return statistics.median(timed(engine.slope, photo) for _ in range(rounds))
 
 
 def timed(slope: Callable[[Tensor], object], image: Tensor) -> float:

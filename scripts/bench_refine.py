@@ -48,6 +48,8 @@ def main() -> None:
     parser.add_argument("--engine", action="append", choices=ENGINES, help="repeat it (default: all three)")
     parser.add_argument("--most", type=int, default=10**6, help="paintings that are painted now")
     options = parser.parse_args()
+    if options.pictures:
+        options.pictures.mkdir(parents=True, exist_ok=True)
     rows = read(options.table)
     known = {(row["photo"], row["style"], row["size"], row["engine"]) for row in rows}
     # Along the diagonals, so that the first pairs have something of each photograph and each style.

@@ -35,7 +35,7 @@ SCENES = 160
 """Crops of photographs that are painted in turn."""
 
 CONTENT_RISE = 1.08
-"""Times the content distance of the predicted code's paintings that those of the taught one have in the mean."""
+"""Times the content distance of paintings with the predicted code that those with the taught one have."""
 
 CONTENT_WEIGHT, FIRMNESS = 0.5, 0.1
 """Of the content at first, and by how much of what is too much of it that grows with each step."""
