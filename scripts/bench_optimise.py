@@ -6,13 +6,12 @@
 
 Plain is what a reader of Gatys et al. 2015 writes first: float32, autograd through conv2d, Adam, one size.
 Both use the same layers and weights. Prints the median of a step at --size, on the clock and therefore for a
-quiet machine, the ratio of times paired round by round, and the engine's step in the mean of its sizes,
-for it goes from coarse to fine. Then both descend at --loss-size, step for step
-from the photograph. The whole engine, coarse to fine, takes as many steps as look at the same number of
-pixels, with its own weight of the content and with others, until the content distance of plain lies between
-theirs. All are measured in float32 by the plain loss, without the outermost pixels: there plain paints the
-bands of glaring colour that the engine paints beyond the picture's edge and cuts off. With --whole, plain
-and the whole engine are all.
+quiet machine, the ratio of times paired round by round, and the engine's step in the mean of its sizes, for
+it goes from coarse to fine. Then both descend at --loss-size, step for step from the photograph. The whole
+engine, coarse to fine, takes as many steps as look at the same number of pixels, with its own weight of the
+content and with others, until the content distance of plain lies between theirs. All are measured in float32
+by the plain loss, without the outermost pixels: there plain paints the bands of glaring colour that the
+engine paints beyond the picture's edge and cuts off. With --whole, plain and the whole engine are all.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ HOSTS = re.compile(
     r"pypi\.org|pythonhosted\.org|download\.pytorch\.org/whl|npmjs\.(org|com)|debian\.org/debian"
     r"|--(extra-)?index-url|--find-links"
 )
-PATHS = re.compile(r"(?<![\w.:/-])(/root/|/opt/\w|/work/|/mnt/|/home/\w|/Users/\w)|\b[A-Z]:\\Users")
+PATHS = re.compile(r"(?<![\w.:/-])/(root/|opt/\w|work/|mnt/|home/\w|Users/\w)|\b[A-Z]:\\Users")
 
 
 def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:

@@ -16,8 +16,12 @@ LARGE, USUAL = 2**20, 2**25
 MOST_MAPPED = 2**16
 """Blocks with a mapping of their own, glibc's own figure."""
 
-LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-GLIBC = LIBC if hasattr(LIBC, "mallopt") else None
+
+def tell_glibc(function: str, *arguments: int) -> None:
+    """Call a function of glibc's, where there is one."""
+    found = getattr(ctypes.CDLL(None), function, None) if sys.platform == "linux" else None
+    if found is not None:
+        found(*arguments)
 
 
 @contextmanager
@@ -27,14 +31,11 @@ def large_blocks_returned() -> Iterator[None]:
     glibc keeps them, and hands them out in pieces, until what it holds has no room for the next large
     one: in a loop over tiles that is half a gigabyte. New memory costs time, so it is for such loops only.
     """
-    if GLIBC is None:
-        yield
-        return
-    GLIBC.mallopt(M_MMAP_THRESHOLD, LARGE)
+    tell_glibc("mallopt", M_MMAP_THRESHOLD, LARGE)
     try:
         yield
     finally:
-        GLIBC.mallopt(M_MMAP_THRESHOLD, USUAL)
+        tell_glibc("mallopt", M_MMAP_THRESHOLD, USUAL)
 
 
 @contextmanager
@@ -44,14 +45,11 @@ def large_blocks_kept() -> Iterator[None]:
 
     Blocks of more than `USUAL` bytes are new memory each time otherwise, which the system must clear first.
     """
-    if GLIBC is None:
-        yield
-        return
-    GLIBC.mallopt(M_MMAP_MAX, 0)
-    GLIBC.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    tell_glibc("mallopt", M_MMAP_MAX, 0)
+    tell_glibc("mallopt", M_TRIM_THRESHOLD, 2**31 - 1)
     try:
         yield
     finally:
-        GLIBC.mallopt(M_MMAP_MAX, MOST_MAPPED)
-        GLIBC.mallopt(M_TRIM_THRESHOLD, 2 * USUAL)
-        GLIBC.malloc_trim(0)
+        tell_glibc("mallopt", M_MMAP_MAX, MOST_MAPPED)
+        tell_glibc("mallopt", M_TRIM_THRESHOLD, 2 * USUAL)
+        tell_glibc("malloc_trim", 0)
