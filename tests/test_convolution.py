@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from impasto.engines import convolution as networks  # noqa: E402
-from impasto.engines.convolution import Convolution, Winograd, convolution  # noqa: E402
+from impasto.engines.convolution import Direct, Winograd, convolution  # noqa: E402
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 F = torch.nn.functional
 
 SIZES = [(1, 1, 1), (1, 2, 3), (2, 37, 50), (1, 64, 128), (3, 5, 4), (1, 3, 300)]
-WAYS = [Convolution, Winograd]
+WAYS = [Direct, Winograd]
 
 
 def weights(out: int = 24, channels: int = 16) -> tuple[Tensor, Tensor]:
@@ -28,7 +28,7 @@ def weights(out: int = 24, channels: int = 16) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("size", SIZES)
-def test_agrees_with_torch(way: type[Convolution], size: tuple[int, int, int]) -> None:
+def test_agrees_with_torch(way: type[Direct | Winograd], size: tuple[int, int, int]) -> None:
     weight, bias = weights()
     x = torch.randn(size[0], 16, *size[1:], requires_grad=True)
     mode = "reflect" if min(size[1:]) > 1 else "replicate"
@@ -59,7 +59,7 @@ def test_a_large_one_is_computed_in_strips_between_which_it_can_be_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     weight, bias = weights()
-    x, layer = torch.randn(1, 16, 23, 17).double(), Convolution(weight.double(), bias.double())
+    x, layer = torch.randn(1, 16, 23, 17).double(), Direct(weight.double(), bias.double())
     calls: list[None] = []
     with torch.inference_mode():
         whole = layer(x, lambda: calls.append(None))
@@ -77,4 +77,4 @@ def test_the_shorter_way_is_for_float32_on_a_processor() -> None:
         convolution(*weights()),
         convolution(weight[..., :1, :1], bias),
     ):
-        assert type(other) is Convolution
+        assert isinstance(other, Direct)

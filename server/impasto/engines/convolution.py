@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -31,8 +32,23 @@ FEWEST = 128 * 128
 """Channels in times channels out from where on the shorter way is the faster one."""
 
 
-class Convolution:
-    """Takes (N, C, H, W), gives (N, O, H, W).
+class Convolution(Protocol):
+    """One with weights and a bias of its own."""
+
+    def __call__(self, x: Tensor, check: Check) -> Tensor:
+        """(N, C, H, W) -> (N, O, H, W); `check` is called often enough, however large they are."""
+        ...
+
+    def backward(self, gradient: Tensor, check: Check) -> Tensor:
+        """From the gradient of what it gave, (N, O, H, W), that of what it took, (N, C, H, W)."""
+        ...
+
+
+class Direct:
+    """As torch does it; a large one in strips.
+
+    Its gradient is a convolution with the transposed weights, which oneDNN
+    runs at twice the speed of its own backward pass.
 
     Args:
         weight: (O, C, 3, 3), channels last.
@@ -44,7 +60,7 @@ class Convolution:
         self.turned: Tensor | None = None
 
     def __call__(self, x: Tensor, check: Check) -> Tensor:
-        """A large one is done in strips, so that `check` is called often enough."""
+        """See `Convolution`."""
         check()
         count, _, height, width = x.shape
         strips = -(-count * height * width * self.weight.numel() // WORK)
@@ -60,11 +76,7 @@ class Convolution:
         return result
 
     def backward(self, gradient: Tensor, check: Check) -> Tensor:
-        """From the gradient of what it gave, (N, O, H, W), that of what it took, (N, C, H, W).
-
-        That is a convolution with the transposed weights, which oneDNN runs at twice the speed of its
-        own backward pass.
-        """
+        """See `Convolution.backward`."""
         check()
         if self.turned is None:
             turned = self.weight.flip(2, 3).transpose(0, 1)
@@ -72,8 +84,8 @@ class Convolution:
         return folded(F.conv2d(gradient, self.turned, padding=2))
 
 
-class Winograd(Convolution):
-    """The same on a processor, in float32, by fewer multiplications; it rounds a little otherwise."""
+class Winograd:
+    """On a processor, in float32, by fewer multiplications; it rounds otherwise than `Direct`, a little."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.bias = bias
@@ -145,7 +157,7 @@ def convolution(weight: Tensor, bias: Tensor) -> Convolution:
     short = weight.device.type == "cpu" and weight.dtype == torch.float32
     out, channels, *kernel = weight.shape
     short = short and kernel == [3, 3] and out * channels >= FEWEST
-    return (Winograd if short else Convolution)(weight, bias)
+    return (Winograd if short else Direct)(weight, bias)
 
 
 def squared(matrix: Tensor, x: Tensor, first: Tensor, second: Tensor) -> Tensor:

@@ -133,7 +133,7 @@ def layout(ops: Ops, shape: Shape, image: Tensor, code: Tensor, region: Region |
 
 def resolve(ops: Ops, strokes: Tensor, image: Tensor) -> Tensor:
     """The second part, up to its norm: (N, `Shape.half`, H/2, W/2). Sees 1 pixel beyond its own."""
-    return ops.conv(ops.concat(ops.double(strokes), ops.unshuffle(image, 2)), "up1")
+    return ops.conv(ops.join([ops.double(strokes), ops.unshuffle(image, 2)], 1), "up1")
 
 
 def finish(ops: Ops, draft: Tensor) -> Tensor:

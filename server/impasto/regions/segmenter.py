@@ -103,7 +103,7 @@ def forward(ops: Ops, picture: Tensor) -> Tensor:
         before = channels
     here, whole = ops.relu(ops.convolve(x, "here")), ops.relu(ops.convolve(ops.mean(x), "whole"))
     x = ops.relu(ops.add(ops.convolve(here, "both.here"), ops.convolve(whole, "both.whole")))
-    x = ops.concat(ops.between(x), detail)
+    x = ops.join([ops.between(x), detail], 1)
     for step in range(2):
         x = ops.relu(ops.convolve(x, f"join{step}.see"))
         x = ops.relu(ops.convolve(x, f"join{step}.mix"))

@@ -70,9 +70,6 @@ class OpenVinoOps:
     def root(self, x: Any) -> Any:
         return opset13.sqrt(opset13.add(x, constant(NORM_EPSILON, np.float32)))
 
-    def concat(self, x: Any, y: Any) -> Any:
-        return opset13.concat([x, y], 1)
-
     def double(self, x: Any) -> Any:
         return opset13.interpolate(
             x,

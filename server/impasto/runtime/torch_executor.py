@@ -59,9 +59,6 @@ class TorchOps:
     def root(self, x: Tensor) -> Tensor:
         return (x + NORM_EPSILON).sqrt()
 
-    def concat(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.cat([x, y], 1)
-
     def double(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
