@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure what teaching adds: paintings with the predicted code, and with what `impasto teach` makes of it.
 
-    scripts/bench_teach.py --data DIR --models DIR --kept FOLDER [--styles 6] [--contents 8] [--size 320]
-        [--steps 800] [--sheets FOLDER]
+    scripts/bench_teach.py --data DIR --models DIR --kept FOLDER [--styles 6] [--contents 24] [--size 320]
+        [--steps 1200] [--sheets FOLDER]
 
 DIR of --data holds paintings/ and content/, that of --models vgg_normalised.pth. The styles are paintings
 that are not in the gallery, the contents photographs that no painter was trained on and that teaching does
@@ -44,9 +44,9 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--kept", type=Path, required=True, help="folder of the taught styles")
     parser.add_argument("--styles", type=int, default=6)
-    parser.add_argument("--contents", type=int, default=8)
+    parser.add_argument("--contents", type=int, default=24)
     parser.add_argument("--size", type=int, default=320)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--sheets", type=Path, help="folder for a sheet of each style, to look at")
     options = parser.parse_args()
     vgg, engine = Vgg(options.models / "vgg_normalised.pth", "cpu"), GalleryEngine()

@@ -22,7 +22,7 @@ PICTURE = ROOT / "server/impasto/models/bundled/paintings/scream.jpg"
 def styles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IMPASTO_STYLES", str(tmp_path / "styles"))
     monkeypatch.setenv("IMPASTO_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr("impasto.engines.teaching.CROP", 96)
+    monkeypatch.setattr("impasto.engines.teaching.CROPS", (96, 96))
     monkeypatch.setattr("impasto.engines.teaching.STYLE_SIDE", 160)
     # As many as make the first figure, so that both figures are of the same crops.
     monkeypatch.setattr("impasto.engines.teaching.SCENES", teach.KEPT_EVERY // 4)

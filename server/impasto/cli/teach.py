@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of the style")
     parser.add_argument("picture", nargs="+", type=Path, metavar="PICTURE", help="whose style it is")
     parser.add_argument(
-        "--photos", type=Path, metavar="FOLDER", help="photographs to practise on (default: twelve of ours)"
+        "--photos", type=Path, metavar="FOLDER", help="photographs to practise on (default: 28 of ours)"
     )
-    parser.add_argument("--steps", type=int, default=800, metavar="N", help="of practice (default 800)")
+    parser.add_argument("--steps", type=int, default=1200, metavar="N", help="of practice (default 1200)")
     parser.add_argument(
         "--sample", type=Path, metavar="FILE", help="paint a photograph again and again as it learns"
     )

@@ -28,13 +28,13 @@ CONTENT = LAYERS[-1]
 STYLE_SIDE = 512
 """Shorter side in pixels at which a style picture is looked at; the painter's styles were, too."""
 
-CROP = 192
-"""Side in pixels of what is painted in a step."""
+CROPS = (128, 256)
+"""Shortest and longest side in pixels of what is painted in a step."""
 
-SCENES = 160
+SCENES = 200
 """Crops of photographs that are painted in turn."""
 
-CONTENT_RISE = 1.08
+CONTENT_RISE = 1.07
 """Times the content distance of paintings with the predicted code that those with the taught one have."""
 
 CONTENT_WEIGHT, FIRMNESS = 0.5, 0.1
@@ -185,10 +185,10 @@ class Lesson:
         """Of a photograph at a random scale: (1, 3, h, w)."""
         photo = self.photographs[int(self.random.integers(len(self.photographs)))]
         shortest = min(photo.shape[:2])
-        side = int(self.random.integers(min(CROP, shortest), shortest + 1))
+        side = int(self.random.integers(min(CROPS[1], shortest), shortest + 1))
         top, left = (int(self.random.integers(length - side + 1)) for length in photo.shape[:2])
         crop = photo[top : top + side, left : left + side]
-        target = min(CROP, side) // 8 * 8
+        target = min(int(self.random.integers(CROPS[0], CROPS[1] + 1)), side) // 8 * 8
         crop = resized(crop, target, target).clip(0, 1)
         crop = crop[:, ::-1] if self.random.random() < 0.5 else crop
         return tensor(np.ascontiguousarray(crop), self.device)
