@@ -20,6 +20,10 @@ DIVERGED = 10.0
 AVERAGED = 0.9
 """Share of the average that stays at each step; averaging settles what the last steps shake."""
 
+FADING = 2.7
+"""How fast the rate falls to a tenth, in the last third of the steps; it takes the loss a percent lower than
+falling from the first one on."""
+
 RATES = {"adam": 0.03, "lbfgs": 1.0}
 """In 75 steps, and in 300 from coarse to fine, Adam comes lower than at half of its rate and than L-BFGS; at
 0.04 a corner was once caught in glaring colours."""
@@ -99,8 +103,8 @@ def descend(
         point.grad = gradient.contiguous()
         del gradient
         if method == "adam":
-            # Fading out: the last steps settle the noise of the first.
-            search.param_groups[0]["lr"] = rate * (1 - 0.9 * step / steps)
+            # Fading out at the end: the last steps settle the noise of the first.
+            search.param_groups[0]["lr"] = rate * min(1.0, 0.1 + FADING * (1 - step / steps))
         search.step(lambda loss=loss: loss)  # pyright: ignore[reportArgumentType]
         point.grad = None
         point.clamp_(0, 1)

@@ -34,7 +34,7 @@ OPTIONS = {
     "method": Option("adam", "of descent", choices=("adam", "lbfgs")),
     "style_weight": Option(1.0, "weight of the style's distance", 0.0, 1000.0),
     "content_weight": Option(0.3, "weight of the content's distance", 0.0, 1000.0),
-    "smoothness": Option(10.0, "weight of the differences between neighbouring pixels", 0.0, 1000.0),
+    "smoothness": Option(8.0, "weight of the differences between neighbouring pixels", 0.0, 1000.0),
     "style_scale": Option(1.0, "size of the style pictures", 0.125, 8.0),
     "colours": pictures.COLOURS,
 }
@@ -51,9 +51,9 @@ class OptimiseEngine(pictures.PictureEngine):
     weights: ClassVar[tuple[str, ...]] = (pictures.loss_network(),)
     options: ClassVar[Mapping[str, Option]] = OPTIONS
     stages: ClassVar[tuple[tuple[float, float], ...]] = (
-        (HALVING**2, 0.2),
-        (HALVING, 0.2),
-        (1.0, 0.6),
+        (HALVING**2, 0.1),
+        (HALVING, 0.1),
+        (1.0, 0.8),
     )
     """Size, as a share of the last one's sides, and share of the steps there: coarse ones lay out the
     large forms, where a step costs little."""
