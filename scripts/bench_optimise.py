@@ -8,10 +8,11 @@ Plain is what a reader of Gatys et al. 2015 writes first: float32, autograd thro
 Both use the same layers and weights. Prints the median of a step at --size, on the clock and therefore for a
 quiet machine, the ratio of times paired round by round, and the engine's step in the mean of its sizes, for
 it goes from coarse to fine. Then both descend at --loss-size, step for step from the photograph. The whole
-engine, coarse to fine, takes as many steps as look at the same number of pixels, with its own weight of the
-content and with others, until the content distance of plain lies between theirs. All are measured in float32
-by the plain loss, without the outermost pixels: there plain paints the bands of glaring colour that the
-engine paints beyond the picture's edge and cuts off. With --whole, plain and the whole engine are all.
+engine, coarse to fine, takes as many steps as look at the same number of pixels, with its own weights, and
+with less of the content's and of the smoothness's: that tells, by a linear model, how near to the style it
+would come at the content distance and roughness of plain. All are measured in float32 by the plain loss,
+without the outermost pixels: there plain paints the bands of glaring colour that the engine paints beyond the
+picture's edge and cuts off. With --whole, plain and the whole engine are all.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ WEIGHTS = (
 EDGE = 16
 """Pixels along each edge that are not measured."""
 
-MOST = 4
-"""Weights of the content that the whole engine is tried with, from its own on."""
+LESS = 0.75
+"""Times its own that a weight of the whole engine is in another try."""
 
 
 class Plain:
@@ -78,17 +79,17 @@ class Plain:
         flat = x[0].flatten(1)
         return flat @ flat.T / flat.shape[1]
 
-    def losses(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """All together, the style's and the content's."""
+    def losses(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """All together, the style's, the content's and the roughness."""
         found = self.features(image)
         style = sum(
             weight * F.mse_loss(self.gram(found[name]), target) / target.square().mean()
             for weight, (name, target) in zip(LAYER_WEIGHTS, self.grams.items(), strict=True)
         ) / sum(LAYER_WEIGHTS)
         content = F.mse_loss(found[CONTENT_LAYER], self.content) / self.content.square().mean()
-        rough = sum(image.diff(dim=dim).square().sum() for dim in (2, 3)) / image.numel()
+        rough = torch.stack([image.diff(dim=dim).square().sum() for dim in (2, 3)]).sum() / image.numel()
         loss = WEIGHTS[0] * style + WEIGHTS[1] * content + WEIGHTS[2] * rough
-        return loss, torch.as_tensor(style), content
+        return loss, torch.as_tensor(style), content, rough
 
     def slope(self, image: Tensor) -> tuple[Tensor, Tensor]:
         image = image.detach().requires_grad_()
@@ -132,19 +133,20 @@ def main() -> None:
         print(f"engine {mean:.3f} s a step in the mean of its sizes, {mean / in_plain:.3f} of plain")
     photo, painting = pair(options.loss_size)
     plain, engine = Plain(path, photo, painting), ours(photo, painting)
-    print(f"\n{options.steps} steps, {options.loss_size} px     loss    style  content  seconds")
+    print(f"\n{options.steps} steps, {options.loss_size} px     loss    style  content    rough  seconds")
 
     inner = (..., slice(EDGE, -EDGE), slice(EDGE, -EDGE))
     measure = Plain(path, photo[inner], painting)
 
-    def told(name: str, image: Tensor, began: float) -> tuple[float, float]:
+    def told(name: str, image: Tensor, began: float) -> np.ndarray:
+        """Print how far a picture is, and return style, content and roughness."""
         taken = time.perf_counter() - began
         with torch.no_grad():
-            loss, style, content = (float(part) for part in measure.losses(image[inner]))
-        print(f"{name:<22} {loss:.5f}  {style:.5f}  {content:.5f}  {taken:7.1f}", flush=True)
-        return content, style
+            loss, *parts = (float(part) for part in measure.losses(image[inner]))
+        figures = "  ".join(f"{part:.5f}" for part in (loss, *parts))
+        print(f"{name:<22} {figures}  {taken:7.1f}", flush=True)
+        return np.array(parts)
 
-    told("the photograph", photo, time.perf_counter())
     began = time.perf_counter()
     image = photo.clone().requires_grad_()
     adam = torch.optim.Adam([image], RATES["adam"], betas=(0.9, 0.99))
@@ -152,12 +154,12 @@ def main() -> None:
         _, image.grad = plain.slope(image)
         adam.step()
         image.data.clamp_(0, 1)
-    wanted, best = told("plain", image, began)
+    wanted = told("plain", image, began)
     for method in () if options.whole else RATES:
         began = time.perf_counter()
         found = descend(photo, engine.slope, options.steps, lambda: None, lambda step, point: None, method)
         told(f"ours, {method}", found, began)
-    whole, curve = OptimiseEngine(), []
+    whole = OptimiseEngine()
     source = StyleSource("style", "style", 1.0, None, both[1])
     # An engine takes what it gets for a whole picture at scale 1, and shrinks it to its own size.
     largest = WORK_PIXELS**0.5
@@ -165,18 +167,19 @@ def main() -> None:
     given = pictures.array(photo, *photo.shape[2:])
     # Of an average step, as a share of one at full size.
     work = sum(size**2 * share for size, share in OptimiseEngine.stages)
-    content_weight = WEIGHTS[1]
-    while len(curve) < MOST and not (curve and min(curve)[0] <= wanted <= max(curve)[0]):
-        chosen = (*own, ("steps", round(options.steps / work)), ("content_weight", content_weight))
+
+    def tried(name: str, content: float, smoothness: float) -> np.ndarray:
+        weights = (("content_weight", content * WEIGHTS[1]), ("smoothness", smoothness * WEIGHTS[2]))
+        chosen = (*own, ("steps", round(options.steps / work)), *weights)
         began = time.perf_counter()
         painted = whole.paint(given, (source,), Look(options=chosen), lambda: None)
-        image = pictures.tensor(painted, "cpu")
-        curve.append(told(f"engine, content {content_weight:.2f}", image, began))
-        content_weight *= 1.5 if curve[-1][0] > wanted else 1 / 1.5
-    contents, styles = zip(*sorted(curve), strict=True)
-    if contents[0] <= wanted <= contents[-1]:
-        there = float(np.interp(wanted, contents, styles))
-        print(f"\nat a content distance of {wanted:.5f}: style {there:.5f}, plain {best:.5f}")
+        return told(name, pictures.tensor(painted, "cpu"), began)
+
+    first = tried("engine", 1.0, 1.0)
+    moves = np.stack([tried("  less for content", LESS, 1.0), tried("  less smooth", 1.0, LESS)]) - first
+    shares = np.linalg.solve(moves[:, 1:].T, (wanted - first)[1:])
+    there = float(first[0] + shares @ moves[:, 0])
+    print(f"\nat the content distance and roughness of plain: style {there:.5f}, plain {wanted[0]:.5f}")
 
 
 def compare_times(plain: Plain, engine: Objective, photo: Tensor, rounds: int) -> float:

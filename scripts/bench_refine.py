@@ -107,7 +107,7 @@ def measured(photo: Path, style: str, name: str, size: int) -> tuple[dict[str, A
         require("vgg19-normalised"), pictures.tensor(small, "cpu"), pictures.tensor(painting, "cpu")
     )
     with torch.no_grad():
-        _, style_distance, content = plain.losses(pictures.tensor(painted, "cpu"))
+        _, style_distance, content, _ = plain.losses(pictures.tensor(painted, "cpu"))
     steps = painter.options["steps"].default if "steps" in painter.options else 0
     values = (photo.stem, style, size, name, steps, float(style_distance), float(content), seconds)
     return dict(zip(FIELDS, values, strict=True)), painted

@@ -15,7 +15,7 @@ HALVINGS = 8
 """Times that a step may lead astray before the search is given up."""
 
 DIVERGED = 10.0
-"""Times the lowest loss so far; a step that leads above it is taken back."""
+"""Times the lowest loss so far; a step that leads above that and the first loss is taken back."""
 
 AVERAGED = 0.9
 """Share of the average that stays at each step; averaging settles what the last steps shake."""
@@ -83,13 +83,13 @@ def descend(
     point = image.detach().clone(memory_format=torch.contiguous_format)
     del image  # a large one, unless the caller wants it
     good, average, share = point.clone(), torch.zeros_like(point), 0.0
-    lowest, failures = float("inf"), 0
+    first, lowest, failures = float("inf"), float("inf"), 0
     search = optimiser(method, point, rate)
     for step in range(1, steps + 1):
         check()
         value, gradient = slope(point)
         loss = float(value)
-        if not (loss <= DIVERGED * lowest and finite(gradient)):
+        if not (loss <= max(first, DIVERGED * lowest) and finite(gradient)):
             failures += 1
             if failures > HALVINGS:
                 raise ImpastoError("The optimisation found no finite loss; try another style or scale.")
@@ -99,6 +99,7 @@ def descend(
             stepped(step, point)
             continue
         good.copy_(point)
+        first = loss if math.isinf(first) else first
         lowest = min(lowest, loss)
         point.grad = gradient.contiguous()
         del gradient
