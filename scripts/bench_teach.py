@@ -29,7 +29,7 @@ from torch import Tensor
 from impasto.cli.teach import read
 from impasto.engines.gallery import GalleryEngine
 from impasto.engines.painters import ArbitraryPainter, encodable
-from impasto.engines.teaching import STYLE_SIDE, Lesson, shorter_side
+from impasto.engines.teaching import PHOTOGRAPH_SIDE, STYLE_SIDE, Lesson, shorter_side
 from impasto.engines.vgg import Vgg
 from impasto.job import Look
 from impasto.models import gallery
@@ -100,7 +100,7 @@ def learned(
 ) -> np.ndarray:
     """The code that a lesson ends with, as `impasto teach` gives it."""
     paths = sorted((gallery.BUNDLED / "photographs").glob("*.jpg"))
-    photographs = [shorter_side(read(path), 384) for path in paths]
+    photographs = [shorter_side(read(path), PHOTOGRAPH_SIDE) for path in paths]
     lesson = Lesson(vgg, painter.tensors, predicted, predicted, [picture], photographs, steps, lambda: None)
     for _ in range(steps):
         lesson.step()

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
     from impasto.engines.gallery import GalleryEngine
     from impasto.engines.painters import encodable
-    from impasto.engines.teaching import Lesson, shorter_side
+    from impasto.engines.teaching import PHOTOGRAPH_SIDE, Lesson, shorter_side
     from impasto.engines.vgg import Vgg, quick_dtype
     from impasto.styles.sources import StyleCode
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         predicted,
         predicted if code is None else code,
         pictures,
-        [shorter_side(photo, 384) for photo in photographs],
+        [shorter_side(photo, PHOTOGRAPH_SIDE) for photo in photographs],
         args.steps,
         lambda: None,
         device,

@@ -15,14 +15,17 @@ HALVINGS = 8
 """Times that a step may lead astray before the search is given up."""
 
 DIVERGED = 10.0
-"""Times the lowest loss so far; a step that leads above that and the first loss is taken back."""
+"""Times the lowest loss so far; a step that leads above it is taken back."""
+
+NEGLIGIBLE = 0.01
+"""Share of the first loss that the lowest counts as at least: near zero, losses swing by more than that."""
 
 AVERAGED = 0.9
 """Share of the average that stays at each step; averaging settles what the last steps shake."""
 
-FADING = 2.7
-"""How fast the rate falls to a tenth, in the last third of the steps; it takes the loss a percent lower than
-falling from the first one on."""
+FADING = 1 / 3
+"""Share of the steps, the last ones, in which the rate falls to a tenth; that takes the loss a percent lower
+than falling from the first one on."""
 
 RATES = {"adam": 0.03, "lbfgs": 1.0}
 """In 75 steps, and in 300 from coarse to fine, Adam comes lower than at half of its rate and than L-BFGS; at
@@ -89,7 +92,7 @@ def descend(
         check()
         value, gradient = slope(point)
         loss = float(value)
-        if not (loss <= max(first, DIVERGED * lowest) and finite(gradient)):
+        if not (loss <= DIVERGED * lowest and finite(gradient)):
             failures += 1
             if failures > HALVINGS:
                 raise ImpastoError("The optimisation found no finite loss; try another style or scale.")
@@ -100,12 +103,12 @@ def descend(
             continue
         good.copy_(point)
         first = loss if math.isinf(first) else first
-        lowest = min(lowest, loss)
+        lowest = max(min(lowest, loss), NEGLIGIBLE * first)
         point.grad = gradient.contiguous()
         del gradient
         if method == "adam":
             # Fading out at the end: the last steps settle the noise of the first.
-            search.param_groups[0]["lr"] = rate * min(1.0, 0.1 + FADING * (1 - step / steps))
+            search.param_groups[0]["lr"] = rate * min(1.0, 0.1 + 0.9 * (1 - step / steps) / FADING)
         search.step(lambda loss=loss: loss)  # pyright: ignore[reportArgumentType]
         point.grad = None
         point.clamp_(0, 1)

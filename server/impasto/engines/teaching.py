@@ -28,6 +28,9 @@ CONTENT = LAYERS[-1]
 STYLE_SIDE = 512
 """Shorter side in pixels at which a style picture is looked at; the painter's styles were, too."""
 
+PHOTOGRAPH_SIDE = 384
+"""Shorter side in pixels of the photographs that are cut up."""
+
 CROPS = (128, 256)
 """Shortest and longest side in pixels of what is painted in a step."""
 
