@@ -11,8 +11,9 @@ it goes from coarse to fine. Then both descend at --loss-size, step for step fro
 engine, coarse to fine, takes as many steps as look at the same number of pixels, with its own weights, and
 with less of the content's and of the smoothness's: that tells, by a linear model, how near to the style it
 would come at the content distance and roughness of plain. All are measured in float32 by the plain loss,
-without the outermost pixels: there plain paints the bands of glaring colour that the engine paints beyond the
-picture's edge and cuts off. With --whole, plain and the whole engine are all.
+away from the edges: there plain paints bands of glaring colour and much of the style, which is cheapest
+where VGG's padding repeats it; the engine paints such bands beyond the picture's edge and cuts them off.
+With --whole, plain and the whole engine are all.
 """
 
 from __future__ import annotations
@@ -46,8 +47,11 @@ WEIGHTS = (
 )
 
 
-EDGE = 16
-"""Pixels along each edge that are not measured."""
+EDGE = 48
+"""Pixels along each edge that are not measured: the bands are ten wide, and relu4_1 sees 37 pixels away."""
+
+LEAST = 256
+"""Side of the smallest pictures whose losses are compared: something must be left within the edges."""
 
 LESS = 0.75
 """Times its own that a weight of the whole engine is in another try."""
@@ -111,6 +115,8 @@ def main() -> None:
         "--whole", action="store_true", help="compare losses only, and those of the whole engine"
     )
     options = parser.parse_args()
+    if options.loss_size < LEAST:
+        parser.error(f"--loss-size: {LEAST} at least.")
     path = require("vgg19-normalised")
     vgg = Vgg(path, "cpu", quick_dtype("cpu"))
     both = [load(file).to_srgb() for file in (options.content, options.style)]

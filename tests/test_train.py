@@ -63,12 +63,16 @@ def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
     assert loaded.codes.shape == (len(gallery.styles()), Shape(**loaded.shape).code_length)
 
 
-def test_the_arbitrary_painter_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frozen", [(), ("--frozen", "style")], ids=["all", "but-the-eye"])
+def test_the_arbitrary_painter_trains_resumes_and_exports(
+    material: Path, tmp_path: Path, frozen: tuple[str, ...]
+) -> None:
     data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path, "--from-bundled")
     bundled, minutes, steps = arbitrary.load(), 0.001, []
     for _ in range(2):
         sizes = ("--crop", 64, "--style-crop", 64, "--batch", 2)
-        run("arbitrary.py", *data, *sizes, "--minutes", minutes, "--export", tmp_path / "new.safetensors")
+        export = ("--export", tmp_path / "new.safetensors")
+        run("arbitrary.py", *data, *sizes, *frozen, "--minutes", minutes, *export)
         saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
         steps.append(saved["step"])
         minutes = saved["spent"] / 60 + 0.001
@@ -80,6 +84,9 @@ def test_the_arbitrary_painter_trains_resumes_and_exports(material: Path, tmp_pa
     assert {name: value.shape for name, value in trained.weights.items()} == {
         name: value.shape for name, value in bundled.weights.items()
     }
+    changed = {name for name, value in trained.weights.items() if (value != bundled.weights[name]).any()}
+    assert any(name.startswith("style.") for name in changed) == (not frozen)
+    assert {"code.weight", "out.weight"} <= changed
 
 
 def test_whole_convolutions_do_what_split_ones_did() -> None:

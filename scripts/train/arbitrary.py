@@ -30,7 +30,7 @@ from export import fingerprint
 from gallery import read_styles, total_variation
 from impasto.engines.lattice import lattice
 from impasto.engines.teaching import LAYERS
-from impasto.engines.vgg import Vgg, statistics
+from impasto.engines.vgg import EPSILON, Vgg, quick_dtype
 from impasto.models import arbitrary
 from perception import activations, gram, relative
 from pictures import Photographs, shorter_side, to_tensor
@@ -143,9 +143,11 @@ def described(features: dict[str, Tensor]) -> dict[str, Tensor]:
     """Gram matrices and moments of each of `LAYERS`."""
     found: dict[str, Tensor] = {}
     for name in LAYERS:
-        x = features[name].float()
-        found[f"gram.{name}"] = gram(x)
-        found[f"moments.{name}"] = torch.cat(statistics(x), 1)
+        mean = features[name].mean((2, 3), dtype=torch.float32)
+        matrix = found[f"gram.{name}"] = gram(features[name])
+        # The mean square of each channel stands on the diagonal already.
+        variance = (matrix.diagonal(dim1=1, dim2=2) - mean.square()).clamp(min=0)
+        found[f"moments.{name}"] = torch.cat([mean, (variance + EPSILON).sqrt()], 1)
     return found
 
 
@@ -173,13 +175,21 @@ def main() -> None:
     options = arguments()
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    vgg = Vgg(options.vgg, device)
+    # The painter stays in float32: in bfloat16 the gradients of its first layers lose a tenth.
+    vgg = Vgg(options.vgg, device, quick_dtype(device))
     photographs = Photographs(options.data, options.hold_out, options.seed)
     chance = random.Random(options.seed)
     paintings = [options.data / "paintings" / style["painting"] for style in read_styles()]
     styles = Styles(paintings, photographs, options.style_crop, options.photographs, chance)
     last = LAYERS[-1]
-    targets = Memory(styles.cut, lambda image: described(activations(vgg, image, last)), chance, device)
+    painter = TorchArbitrary().to(device)
+    remembered = "style" in options.frozen
+
+    def styled(image: Tensor) -> dict[str, Tensor]:
+        seen = {"summary": painter.summary(image)} if remembered else {}
+        return described(activations(vgg, image, last)) | seen
+
+    targets = Memory(styles.cut, styled, chance, device)
     scenes = Memory(
         lambda: (to_tensor(photographs.crop(options.crop)) * 255).round().byte(),
         lambda image: {last: activations(vgg, image, last)[last]},
@@ -188,7 +198,6 @@ def main() -> None:
     )
     samples = photographs.batch(3, options.style_crop).to(device)
 
-    painter = TorchArbitrary().to(device)
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
@@ -227,7 +236,7 @@ def main() -> None:
         optimiser.param_groups[0]["lr"] = rate_now(options.rate, step, spent, options.minutes)
         pictures, wanted = targets.batch(options.batch)
         photo, scene = scenes.batch(options.batch)
-        painting = painter(photo, painter.encode(pictures))
+        painting = painter(photo, painter.code(wanted["summary"]) if remembered else painter.encode(pictures))
         features = activations(vgg, painting, last)
         content = relative(features[last], scene[last])
         apart = {name: relative(x, wanted[name]) for name, x in described(features).items()}

@@ -19,6 +19,7 @@ from impasto.engines.arbitrary import (
     encode,
     forward,
     layout,
+    summary,
 )
 from impasto.runtime.torch_executor import TorchOps
 
@@ -52,6 +53,14 @@ class TorchArbitrary(nn.Module):
     def encode(self, picture: Tensor) -> Tensor:
         """(N, 3, H, W) sRGB in 0..1 -> (N, code length)."""
         return encode(TorchOps(self.exported()), picture)[:, :, 0, 0]
+
+    def summary(self, picture: Tensor) -> Tensor:
+        """(N, 3, H, W) sRGB in 0..1 -> what `code` takes, (N, its channels, 1, 1)."""
+        return summary(TorchOps(self.exported()), picture)
+
+    def code(self, summary: Tensor) -> Tensor:
+        """What `summary` gave -> (N, code length)."""
+        return TorchOps(self.exported()).conv(summary, "code")[:, :, 0, 0]
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         """(N, 3, H, W) sRGB in 0..1 and (N, code length) -> (N, 3, H, W)."""

@@ -67,12 +67,17 @@ def see(ops: Ops, picture: Tensor, eye: str) -> list[Tensor]:
 
 def encode(ops: Ops, picture: Tensor) -> Tensor:
     """The style code of (N, 3, H, W) sRGB in 0..1, as a picture of one pixel: (N, `CODE_LENGTH`, 1, 1)."""
+    return ops.conv(summary(ops, picture), "code")
+
+
+def summary(ops: Ops, picture: Tensor) -> Tensor:
+    """Deviations and means of what is seen in a style's picture: (N, 2 * levels * `QUARTER`, 1, 1)."""
     statistics: list[Tensor] = []
     for x in see(ops, picture, "style"):
         mean = ops.mean(x)
         centred = ops.subtract(x, mean)
         statistics += [ops.root(ops.mean(ops.multiply(centred, centred))), mean]
-    return ops.conv(ops.join(statistics, 1), "code")
+    return ops.join(statistics, 1)
 
 
 def steer(ops: Ops, code: Tensor) -> dict[str, dict[str, Tensor]]:
