@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from impasto.engines import losses  # noqa: E402
 from impasto.engines.descent import descend  # noqa: E402
 from impasto.engines.objective import GRID, HALO, TILE, Objective, region, tiles  # noqa: E402
+from impasto.engines.optimise import mirroring  # noqa: E402
 from impasto.engines.vgg import LEVELS, Vgg, statistics  # noqa: E402
 from impasto.engines.wct_network import coloured, whitened  # noqa: E402
 
@@ -186,6 +187,22 @@ def test_what_lies_in_the_margin_is_seen_and_not_counted(vgg: Vgg) -> None:
     assert torch.allclose(found.summaries(photo, 0)[0], losses.gram(features))
     _, gradient = found.slope(rand(1, 3, 64, 64, seed=2))
     assert bool((gradient[..., margin - 1, :] != 0).any())
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 5), (20, 33)])
+def test_the_margin_mirrors_the_picture_and_nothing_pulls_at_it(height: int, width: int) -> None:
+    margin, seen = 8, []
+
+    def slope(image: Any) -> tuple[Any, Any]:
+        seen.append(image.clone())
+        return image.sum(), torch.ones_like(image)
+
+    given = rand(1, 3, height + 2 * margin, width + 2 * margin)
+    inner = (..., slice(margin, -margin), slice(margin, -margin))
+    wanted = np.pad(given[inner], ((0, 0), (0, 0), (margin, margin), (margin, margin)), "symmetric")
+    _, gradient = mirroring(slope, margin, height, width)(given)
+    assert np.array_equal(seen[0], wanted)
+    assert gradient.sum() == gradient[inner].sum() == 3 * height * width
 
 
 def test_a_style_that_is_met_costs_nothing_and_another_does(vgg: Vgg) -> None:

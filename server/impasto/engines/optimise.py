@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,11 +20,13 @@ from impasto.styles.sources import StyleSource
 if TYPE_CHECKING:
     from torch import Tensor
 
+    Slope = Callable[[Tensor], tuple[Tensor, Tensor]]
+
 HALVING = 2**-0.5
 
 MARGIN = 8
-"""Pixels beyond each edge that mirror the picture, are painted along, are not counted and are cut off: where
-the loss network's sight ends, colours come out too bright."""
+"""Pixels beyond each edge that mirror the picture, are not counted and are cut off: where the loss network's
+sight ends, colours come out too bright."""
 
 OPTIONS = {
     "steps": Option(300, "steps of all sizes together", 1, 10000),
@@ -153,7 +155,7 @@ class OptimiseEngine(pictures.PictureEngine):
                 found = descend(
                     # What has no name is gone as soon as the descent has a copy of its own.
                     pictures.tensor(with_margin(resized(image, wide, high).clip(0, 1), margin), self.device),
-                    objective.slope,
+                    mirroring(objective.slope, margin, high, wide) if margin else objective.slope,
                     steps,
                     check,
                     stepped,
@@ -185,3 +187,32 @@ class OptimiseEngine(pictures.PictureEngine):
 def with_margin(picture: np.ndarray, margin: int) -> np.ndarray:
     """(h, w, C), surrounded by `margin` pixels of its mirror image."""
     return np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), "symmetric")
+
+
+def mirroring(slope: Slope, margin: int, height: int, width: int) -> Slope:
+    """A slope that first makes the margin of the picture mirror it anew, and lets nothing pull at it.
+
+    A margin that is free satisfies deep layers, which see it from far away, in the picture's place. And
+    pixels would weigh twice, if what pulls at their mirror images pulled at them.
+
+    Args:
+        margin: of what the slope is given, (1, 3, `height` + 2 margin, `width` + 2 margin).
+    """
+    from torch import from_numpy
+
+    sides = ((2, height), (3, width))
+    sources = {dim: from_numpy(np.pad(np.arange(side), margin, "symmetric") + margin) for dim, side in sides}
+
+    def mirrored(image: Tensor) -> tuple[Tensor, Tensor]:
+        image = image.detach()
+        for dim, side in sides:
+            for start in (0, margin + side):
+                source = sources[dim][start : start + margin].to(image.device)
+                image.narrow(dim, start, margin).copy_(image.index_select(dim, source))
+        loss, gradient = slope(image)
+        for dim, side in sides:
+            for start in (0, margin + side):
+                gradient.narrow(dim, start, margin).zero_()
+        return loss, gradient
+
+    return mirrored
