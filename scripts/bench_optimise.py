@@ -11,9 +11,8 @@ it goes from coarse to fine. Then both descend at --loss-size, step for step fro
 engine, coarse to fine, takes as many steps as look at the same number of pixels, with its own weights, and
 with less of the content's and of the smoothness's: that tells, by a linear model, how near to the style it
 would come at the content distance and roughness of plain. All are measured in float32 by the plain loss,
-away from the edges: there plain paints bands of glaring colour and much of the style, which is cheapest
-where VGG's padding repeats it; the engine paints such bands beyond the picture's edge and cuts them off.
-With --whole, plain and the whole engine are all.
+without the outermost pixels: there plain paints bands of glaring colour. With --whole, plain and the whole
+engine are all.
 """
 
 from __future__ import annotations
@@ -47,10 +46,10 @@ WEIGHTS = (
 )
 
 
-EDGE = 48
-"""Pixels along each edge that are not measured: the bands are ten wide, and relu4_1 sees 37 pixels away."""
+EDGE = 16
+"""Pixels along each edge that are not measured."""
 
-LEAST = 256
+LEAST = 128
 """Side of the smallest pictures whose losses are compared: something must be left within the edges."""
 
 LESS = 0.75
