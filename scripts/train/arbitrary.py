@@ -30,7 +30,7 @@ from export import fingerprint
 from gallery import read_styles, total_variation
 from impasto.engines.lattice import lattice
 from impasto.engines.teaching import LAYERS
-from impasto.engines.vgg import EPSILON, Vgg, quick_dtype
+from impasto.engines.vgg import Vgg, quick_dtype, statistics
 from impasto.models import arbitrary
 from perception import activations, gram, relative
 from pictures import Photographs, shorter_side, to_tensor
@@ -143,11 +143,9 @@ def described(features: dict[str, Tensor]) -> dict[str, Tensor]:
     """Gram matrices and moments of each of `LAYERS`."""
     found: dict[str, Tensor] = {}
     for name in LAYERS:
-        mean = features[name].mean((2, 3), dtype=torch.float32)
-        matrix = found[f"gram.{name}"] = gram(features[name])
-        # The mean square of each channel stands on the diagonal already.
-        variance = (matrix.diagonal(dim1=1, dim2=2) - mean.square()).clamp(min=0)
-        found[f"moments.{name}"] = torch.cat([mean, (variance + EPSILON).sqrt()], 1)
+        x = features[name].float()
+        found[f"gram.{name}"] = gram(x)
+        found[f"moments.{name}"] = torch.cat(statistics(x), 1)
     return found
 
 
@@ -236,7 +234,8 @@ def main() -> None:
         optimiser.param_groups[0]["lr"] = rate_now(options.rate, step, spent, options.minutes)
         pictures, wanted = targets.batch(options.batch)
         photo, scene = scenes.batch(options.batch)
-        painting = painter(photo, painter.code(wanted["summary"]) if remembered else painter.encode(pictures))
+        summary = wanted["summary"] if remembered else painter.summary(pictures)
+        painting = painter(photo, painter.code(summary))
         features = activations(vgg, painting, last)
         content = relative(features[last], scene[last])
         apart = {name: relative(x, wanted[name]) for name, x in described(features).items()}

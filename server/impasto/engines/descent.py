@@ -11,6 +11,9 @@ from torch import Tensor
 from impasto.engines import Check
 from impasto.errors import ImpastoError
 
+Slope = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Gives loss and gradient of a picture."""
+
 HALVINGS = 8
 """Times that a step may lead astray before the search is given up."""
 
@@ -57,7 +60,7 @@ def finite(x: Tensor) -> bool:
 
 def descend(
     image: Tensor,
-    slope: Callable[[Tensor], tuple[Tensor, Tensor]],
+    slope: Slope,
     steps: int,
     check: Check,
     stepped: Callable[[int, Tensor], None],
@@ -70,7 +73,7 @@ def descend(
     the rate and goes on.
 
     Args:
-        slope: gives loss and gradient of a picture.
+        slope: of the loss that is to fall.
         stepped: called after each step with the number of steps done and the picture.
         method: a key of `RATES`.
         rate: by default the method's own.

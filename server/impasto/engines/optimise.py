@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +20,7 @@ from impasto.styles.sources import StyleSource
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Slope = Callable[[Tensor], tuple[Tensor, Tensor]]
+    from impasto.engines.descent import Slope
 
 HALVING = 2**-0.5
 
@@ -155,7 +155,7 @@ class OptimiseEngine(pictures.PictureEngine):
                 found = descend(
                     # What has no name is gone as soon as the descent has a copy of its own.
                     pictures.tensor(with_margin(resized(image, wide, high).clip(0, 1), margin), self.device),
-                    mirroring(objective.slope, margin, high, wide) if margin else objective.slope,
+                    mirroring(objective.slope, margin, high, wide, self.device),
                     steps,
                     check,
                     stepped,
@@ -189,7 +189,7 @@ def with_margin(picture: np.ndarray, margin: int) -> np.ndarray:
     return np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), "symmetric")
 
 
-def mirroring(slope: Slope, margin: int, height: int, width: int) -> Slope:
+def mirroring(slope: Slope, margin: int, height: int, width: int, device: str = "cpu") -> Slope:
     """A slope that first makes the margin of the picture mirror it anew, and lets nothing pull at it.
 
     A margin that is free satisfies deep layers, which see it from far away, in the picture's place. And
@@ -200,19 +200,19 @@ def mirroring(slope: Slope, margin: int, height: int, width: int) -> Slope:
     """
     from torch import from_numpy
 
-    sides = ((2, height), (3, width))
-    sources = {dim: from_numpy(np.pad(np.arange(side), margin, "symmetric") + margin) for dim, side in sides}
+    # Dimension, start, and where what belongs there lies.
+    edges: list[tuple[int, int, Tensor]] = []
+    for dim, side in ((2, height), (3, width)):
+        whole = from_numpy(np.pad(np.arange(side), margin, "symmetric") + margin).to(device)
+        edges += [(dim, start, whole[start : start + margin]) for start in (0, margin + side)]
 
     def mirrored(image: Tensor) -> tuple[Tensor, Tensor]:
         image = image.detach()
-        for dim, side in sides:
-            for start in (0, margin + side):
-                source = sources[dim][start : start + margin].to(image.device)
-                image.narrow(dim, start, margin).copy_(image.index_select(dim, source))
+        for dim, start, source in edges:
+            image.narrow(dim, start, margin).copy_(image.index_select(dim, source))
         loss, gradient = slope(image)
-        for dim, side in sides:
-            for start in (0, margin + side):
-                gradient.narrow(dim, start, margin).zero_()
+        for dim, start, _ in edges:
+            gradient.narrow(dim, start, margin).zero_()
         return loss, gradient
 
     return mirrored
