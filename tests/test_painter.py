@@ -124,7 +124,8 @@ def test_strips_paint_what_the_whole_picture_shows(
     monkeypatch.setattr("impasto.engines.painters.WHOLE_PIXELS", 0)
     monkeypatch.setattr("impasto.engines.strips.STRIP_PIXELS", 64 * 348)
     strips = engine.paint(picture, style, Look(), nothing, mask)
-    assert np.abs(strips - whole).mean() * 255 < 0.5
+    # Where they are computed in bfloat16, a step at 1.0 is 1/256.
+    assert np.abs(strips - whole).mean() * 255 < (0.5 if engine.device.endswith("f32)") else 1)
     steps, plain = (np.abs(np.diff(picture, axis=0)).mean((1, 2)) for picture in (strips, whole))
     # The strips are of 64 rows, counted from above the margin; what the whole picture shows is divided out.
     seams = np.arange(64, 420, 64) - (MARGIN + -(420 // 2) % MULTIPLE) - 1

@@ -98,19 +98,32 @@ def layout(ops: Ops, image: Tensor, code: Tensor, region: Region | None = None) 
 
 
 def match(ops: Ops, seen: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
-    """What of `layout` comes after `see`: all that looks at the whole picture."""
+    """What of `layout` comes after `see`: all that looks at the whole picture.
+
+    The features have means of up to a hundred times their deviations, which bfloat16 would round away.
+    So what the code alone makes of a picture without deviations, one value a channel, is computed apart.
+    """
     weight = (region or {}).get(DIVISOR)
     steering = steer(ops, code)
-    x = seen
+    x, flat = seen, None
     for level in reversed(LEVELS):
-        by = steering[level]
-        gain, shift = (ops.reshape(by[part], (0, -1, 1, 1)) for part in ("gain", "shift"))
-        x = ops.affine(ops.norm(x, weight), by["deviation"], by["mean"])
-        inner = ops.add(ops.multiply(ops.conv(x, f"{level}.0"), gain), ops.multiply(x, shift))
-        inner = ops.relu(inner)
-        moved = ops.add(ops.multiply(ops.conv(inner, f"{level}.1"), gain), ops.multiply(inner, shift))
-        x = ops.add(x, moved)
-    return x
+        deviation, flat, gain, shift = (ops.reshape(steering[level][part], (0, -1, 1, 1)) for part in PARTS)
+        # The norm takes away what the level before made of a flat picture.
+        x = ops.multiply(ops.norm(x, weight), deviation)
+        inner = steered(ops, x, f"{level}.0", gain, shift, bias=False)
+        flat_inner = steered(ops, flat, f"{level}.0", gain, shift)
+        above = ops.relu(flat_inner)
+        below = ops.subtract(above, flat_inner)
+        # relu(inner + flat_inner) - relu(flat_inner)
+        inner = ops.maximum(ops.subtract(inner, below), ops.negative(above))
+        x = ops.add(x, steered(ops, inner, f"{level}.1", gain, shift, bias=False))
+        flat = ops.add(flat, steered(ops, above, f"{level}.1", gain, shift))
+    return ops.add(x, flat)
+
+
+def steered(ops: Ops, x: Tensor, name: str, gain: Tensor, shift: Tensor, bias: bool = True) -> Tensor:
+    """A convolution that a code has its say in; `gain` and `shift` are (N, `QUARTER`, 1, 1)."""
+    return ops.add(ops.multiply(ops.conv(x, name, bias=bias), gain), ops.multiply(x, shift))
 
 
 def finish(ops: Ops, strokes: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ _scenes: dict[bytes, np.ndarray] = {}
 def _network() -> Executor:
     from safetensors.numpy import load_file
 
-    return executor(forward, restored(load_file(WEIGHTS)), (3,), ())
+    return executor(forward, restored(load_file(WEIGHTS)), (3,), (), exact=True)
 
 
 def chances(raster: Raster, check: Check = nothing) -> np.ndarray:

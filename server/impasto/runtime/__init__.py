@@ -118,7 +118,9 @@ def graphics_device() -> str | None:
     return "xpu" if torch.xpu.is_available() else None
 
 
-def executor(build: Build, weights: Weights, channels: Sequence[int], lengths: Sequence[int]) -> Executor:
+def executor(
+    build: Build, weights: Weights, channels: Sequence[int], lengths: Sequence[int], exact: bool = False
+) -> Executor:
     """Make a network of pictures ready, as `network` does.
 
     Args:
@@ -126,6 +128,7 @@ def executor(build: Build, weights: Weights, channels: Sequence[int], lengths: S
         weights: its weights.
         channels: of each picture that it takes.
         lengths: of each vector that it takes.
+        exact: see `network`.
     """
 
     def planar(ops: Any, *inputs: Any) -> list[Any]:
@@ -133,7 +136,7 @@ def executor(build: Build, weights: Weights, channels: Sequence[int], lengths: S
         return [ops.pixels(build(ops, *pictures, *inputs[len(channels) :]))]
 
     shapes = [*((1, -1, -1, count) for count in channels), *((1, length) for length in lengths)]
-    return Executor(network(planar, weights, shapes))
+    return Executor(network(planar, weights, shapes, exact))
 
 
 def network(build: Build, weights: Weights, shapes: Sequence[Sequence[int]], exact: bool = False) -> Network:

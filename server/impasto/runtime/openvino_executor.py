@@ -27,15 +27,15 @@ class OpenVinoOps:
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
 
-    def conv(self, x: Any, name: str, stride: int = 1) -> Any:
+    def conv(self, x: Any, name: str, stride: int = 1, bias: bool = True) -> Any:
         weight = self.weights[f"{name}.weight"]
         margin = weight.shape[-1] // 2
         border = constant([0, 0, margin, margin])
         x = opset13.pad(x, border, border, "edge")
         kernel = constant(weight, np.float32)
         x = opset13.convolution(x, kernel, [stride, stride], [0, 0], [0, 0], [1, 1])
-        bias = self.weights.get(f"{name}.bias")
-        return x if bias is None else self.add(x, constant(bias[None, :, None, None], np.float32))
+        shift = self.weights.get(f"{name}.bias") if bias else None
+        return x if shift is None else self.add(x, constant(shift[None, :, None, None], np.float32))
 
     def norm(self, x: Any, weight: Any = None) -> Any:
         if weight is None:
@@ -63,6 +63,12 @@ class OpenVinoOps:
 
     def multiply(self, x: Any, y: Any) -> Any:
         return opset13.multiply(x, y)
+
+    def negative(self, x: Any) -> Any:
+        return opset13.negative(x)
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        return opset13.maximum(x, y)
 
     def mean(self, x: Any) -> Any:
         return opset13.reduce_mean(x, constant([2, 3]), keep_dims=True)

@@ -13,8 +13,11 @@ Tensor = Any
 class Ops(Protocol):
     """Planes are (N, C, H, W), pixels (N, H, W, C), tokens (..., tokens, C)."""
 
-    def conv(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
-        """Convolve with the weights called `name`, borders replicated, size kept (or halved)."""
+    def conv(self, x: Tensor, name: str, stride: int = 1, bias: bool = True) -> Tensor:
+        """Convolve with the weights called `name`, borders replicated, size kept (or halved).
+
+        Without `bias` it leaves out that of the weights.
+        """
         ...
 
     def norm(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -39,6 +42,10 @@ class Ops(Protocol):
     def subtract(self, x: Tensor, y: Tensor) -> Tensor: ...
 
     def multiply(self, x: Tensor, y: Tensor) -> Tensor: ...
+
+    def negative(self, x: Tensor) -> Tensor: ...
+
+    def maximum(self, x: Tensor, y: Tensor) -> Tensor: ...
 
     def mean(self, x: Tensor) -> Tensor:
         """Mean of each channel: (N, C, 1, 1)."""

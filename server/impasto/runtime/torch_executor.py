@@ -20,11 +20,12 @@ class TorchOps:
         self.weights = weights
         self.dtype = next(iter(weights.values())).dtype
 
-    def conv(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
+    def conv(self, x: Tensor, name: str, stride: int = 1, bias: bool = True) -> Tensor:
         weight = self.weights[f"{name}.weight"]
         margin = weight.shape[-1] // 2
-        x = F.pad(x, (margin, margin, margin, margin), mode="replicate")
-        return F.conv2d(x, weight, self.weights.get(f"{name}.bias"), stride)
+        # Features that a norm or a code had a part in come in float32.
+        x = F.pad(x.to(self.dtype), (margin, margin, margin, margin), mode="replicate")
+        return F.conv2d(x, weight, self.weights.get(f"{name}.bias") if bias else None, stride)
 
     def norm(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
         # Statistics in float32: over millions of pixels a bfloat16 sum loses the mean.
@@ -52,6 +53,12 @@ class TorchOps:
 
     def multiply(self, x: Tensor, y: Tensor) -> Tensor:
         return x * y
+
+    def negative(self, x: Tensor) -> Tensor:
+        return -x
+
+    def maximum(self, x: Tensor, y: Tensor) -> Tensor:
+        return torch.maximum(x, y)
 
     def mean(self, x: Tensor) -> Tensor:
         return x.mean((2, 3), keepdim=True, dtype=torch.float32).to(self.dtype)
