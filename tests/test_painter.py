@@ -86,6 +86,28 @@ def test_openvino_and_torch_paint_the_same_in_any_style(monkeypatch: pytest.Monk
     assert np.abs(run("openvino") - run("cpu")).mean() < 2 / 255
 
 
+@pytest.mark.parametrize("channels", [3, 5])
+@pytest.mark.parametrize("length", [1, 3, 7])
+def test_both_executors_convolve_the_same(
+    channels: int, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    rng = np.random.default_rng(0)
+    weights = {
+        "layer.weight": rng.normal(size=(channels, 4, length, length)).astype(np.float32),
+        "layer.bias": rng.normal(size=channels).astype(np.float32),
+    }
+    picture = rng.random((18, 24, 4), np.float32)
+
+    def run(device: str) -> np.ndarray:
+        monkeypatch.setenv("IMPASTO_DEVICE", device)
+        return executor(lambda ops, x: ops.conv(x, "layer"), weights, (4,), (), exact=True)(
+            [picture], [], nothing
+        )
+
+    np.testing.assert_allclose(run("openvino"), run("cpu"), atol=1e-4)
+
+
 def test_unknown_device_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_DEVICE", "openvinno")
     with pytest.raises(UsageError, match="openvino"):

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Without -o, a painting goes beside its photograph as NAME-STYLE, and those of a folder into\n"
         "its sub-folder “impasto”. Exit status: 0 done, 2 wrong use or bad input, 3 some of several\n"
-        "pictures failed, 5 the daemon failed, 130 stopped."
+        "pictures failed, 4 a package or model is missing, 5 the daemon failed, 130 stopped."
     )
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, metavar="INPUT", help="picture, folder of pictures, or - for stdin")

@@ -38,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "The look is that of recipe.toml in the folder; options win over it. Paintings go into the folder's\n"
         "sub-folder “impasto”, sub-folders are mirrored, and originals stay where they are unless --move.\n"
-        "Exit status: 0 done, 2 wrong use, 3 some pictures failed (--once), 5 no daemon, 130 stopped."
+        "Exit status: 0 done, 2 wrong use, 3 some pictures failed (--once), 4 a package or model is\n"
+        "missing, 5 no daemon, 130 stopped."
     )
     add = parser.add_argument
     add("folders", nargs="+", type=Path, metavar="FOLDER", help="folder of pictures, with its sub-folders")

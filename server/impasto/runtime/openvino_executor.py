@@ -16,9 +16,21 @@ from impasto.runtime import NORM_EPSILON, Build, Check, Weights, cores, out_of_m
 
 POLL_MILLISECONDS = 30
 
+FEW = 4
+"""Channels that a convolution makes too few of to fill the processor's registers."""
+
 
 def constant(values: Any, dtype: Any = np.int64) -> Any:
     return opset13.constant(np.asarray(values, dtype))
+
+
+def quartet(weight: np.ndarray) -> np.ndarray:
+    """Weights that make squares of 2 x 2 pixels at once: (out, in, k, k) to (4 out, in, k + 1, k + 1)."""
+    out, channels, length, _ = weight.shape
+    spread = np.zeros((out, 2, 2, channels, length + 1, length + 1), weight.dtype)
+    for row, column in np.ndindex(2, 2):
+        spread[:, row, column, :, row : row + length, column : column + length] = weight
+    return spread.reshape(4 * out, channels, length + 1, length + 1)
 
 
 class OpenVinoOps:
@@ -28,14 +40,18 @@ class OpenVinoOps:
         self.weights = weights
 
     def conv(self, x: Any, name: str, stride: int = 1, bias: bool = True) -> Any:
-        weight = self.weights[f"{name}.weight"]
-        margin = weight.shape[-1] // 2
-        border = constant([0, 0, margin, margin])
-        x = opset13.pad(x, border, border, "edge")
+        weight, shift = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias") if bias else None
+        quartets = len(weight) <= FEW and stride == 1
+        if quartets:
+            weight, shift, stride = quartet(weight), None if shift is None else shift.repeat(4), 2
+        length = weight.shape[-1]
+        above, below = (constant([0, 0, margin, margin]) for margin in ((length - 1) // 2, length // 2))
+        x = opset13.pad(x, above, below, "edge")
         kernel = constant(weight, np.float32)
         x = opset13.convolution(x, kernel, [stride, stride], [0, 0], [0, 0], [1, 1])
-        shift = self.weights.get(f"{name}.bias") if bias else None
-        return x if shift is None else self.add(x, constant(shift[None, :, None, None], np.float32))
+        if shift is not None:
+            x = self.add(x, constant(shift[None, :, None, None], np.float32))
+        return self.shuffle(x, 2) if quartets else x
 
     def norm(self, x: Any, weight: Any = None) -> Any:
         if weight is None:

@@ -16,7 +16,7 @@ class Ops(Protocol):
     def conv(self, x: Tensor, name: str, stride: int = 1, bias: bool = True) -> Tensor:
         """Convolve with the weights called `name`, borders replicated, size kept (or halved).
 
-        Without `bias` it leaves out that of the weights.
+        Without `bias` it leaves out that of the weights. For four channels or fewer, sides must be even.
         """
         ...
 
