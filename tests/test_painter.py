@@ -16,6 +16,7 @@ from impasto.job import Look, StyleRef
 from impasto.models import arbitrary as arbitrary_model
 from impasto.models import gallery
 from impasto.runtime import executor
+from impasto.runtime.operations import Ops, Tensor
 from impasto.styles.sources import StyleSource, sources
 
 
@@ -86,10 +87,12 @@ def test_openvino_and_torch_paint_the_same_in_any_style(monkeypatch: pytest.Monk
     assert np.abs(run("openvino") - run("cpu")).mean() < 2 / 255
 
 
-@pytest.mark.parametrize("channels", [3, 5])
-@pytest.mark.parametrize("length", [1, 3, 7])
+@pytest.mark.parametrize(
+    ("channels", "length", "enlarged"),
+    [(3, 1, False), (3, 3, False), (3, 7, False), (5, 3, False), (3, 3, True), (5, 3, True)],
+)
 def test_both_executors_convolve_the_same(
-    channels: int, length: int, monkeypatch: pytest.MonkeyPatch
+    channels: int, length: int, enlarged: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     rng = np.random.default_rng(0)
@@ -99,11 +102,12 @@ def test_both_executors_convolve_the_same(
     }
     picture = rng.random((18, 24, 4), np.float32)
 
+    def build(ops: Ops, x: Tensor) -> Tensor:
+        return ops.conv_enlarged(x, "layer") if enlarged else ops.conv(x, "layer")
+
     def run(device: str) -> np.ndarray:
         monkeypatch.setenv("IMPASTO_DEVICE", device)
-        return executor(lambda ops, x: ops.conv(x, "layer"), weights, (4,), (), exact=True)(
-            [picture], [], nothing
-        )
+        return executor(build, weights, (4,), (), exact=True)([picture], [], nothing)
 
     np.testing.assert_allclose(run("openvino"), run("cpu"), atol=1e-4)
 

@@ -135,7 +135,7 @@ def draft(ops: Ops, strokes: Tensor) -> Tensor:
     """All of `finish` but its last convolution: (N, `FULL`, 4 h, 4 w)."""
     x = strokes
     for part in ("half", "full"):
-        x = ops.relu(ops.conv(ops.enlarge(x), part))
+        x = ops.relu(ops.conv_enlarged(x, part))
         x = ops.relu(ops.conv(x, f"{part}.mix"))
     return x
 

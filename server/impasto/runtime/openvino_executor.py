@@ -33,6 +33,20 @@ def quartet(weight: np.ndarray) -> np.ndarray:
     return spread.reshape(4 * out, channels, length + 1, length + 1)
 
 
+BILINEAR = np.array([[[3, 1, 0], [1, 3, 0], [0, 3, 1]], [[1, 3, 0], [0, 3, 1], [0, 1, 3]]]) / 4
+"""(row, tap, source): what three taps see of three rows, at each of the two that the middle one becomes."""
+
+
+def of_enlarged(weight: np.ndarray) -> np.ndarray:
+    """Those of `quartet`, from a picture that is yet to be enlarged: (out, in, 3, 3) to (4 out, in, 3, 3)."""
+    spread = np.einsum("oiyx,ays,bxt->oabist", weight.astype(np.float32), BILINEAR, BILINEAR)
+    return spread.reshape(4 * len(weight), *weight.shape[1:])
+
+
+def repeated(shift: np.ndarray | None) -> np.ndarray | None:
+    return None if shift is None else shift.repeat(4)
+
+
 class OpenVinoOps:
     """The painter's operations as nodes of an OpenVINO graph."""
 
@@ -41,17 +55,21 @@ class OpenVinoOps:
 
     def conv(self, x: Any, name: str, stride: int = 1, bias: bool = True) -> Any:
         weight, shift = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias") if bias else None
-        quartets = len(weight) <= FEW and stride == 1
-        if quartets:
-            weight, shift, stride = quartet(weight), None if shift is None else shift.repeat(4), 2
+        if len(weight) <= FEW and stride == 1:
+            return self.shuffle(self._conv(x, quartet(weight), repeated(shift), 2), 2)
+        return self._conv(x, weight, shift, stride)
+
+    def conv_enlarged(self, x: Any, name: str) -> Any:
+        weight, shift = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
+        return self.shuffle(self._conv(x, of_enlarged(weight), repeated(shift), 1), 2)
+
+    def _conv(self, x: Any, weight: np.ndarray, shift: np.ndarray | None, stride: int) -> Any:
         length = weight.shape[-1]
         above, below = (constant([0, 0, margin, margin]) for margin in ((length - 1) // 2, length // 2))
         x = opset13.pad(x, above, below, "edge")
         kernel = constant(weight, np.float32)
         x = opset13.convolution(x, kernel, [stride, stride], [0, 0], [0, 0], [1, 1])
-        if shift is not None:
-            x = self.add(x, constant(shift[None, :, None, None], np.float32))
-        return self.shuffle(x, 2) if quartets else x
+        return x if shift is None else self.add(x, constant(shift[None, :, None, None], np.float32))
 
     def norm(self, x: Any, weight: Any = None) -> Any:
         if weight is None:
@@ -100,16 +118,6 @@ class OpenVinoOps:
             "scales",
             coordinate_transformation_mode="asymmetric",
             nearest_mode="floor",
-            axes=constant([2, 3]),
-        )
-
-    def enlarge(self, x: Any) -> Any:
-        return opset13.interpolate(
-            x,
-            constant([2.0, 2.0], np.float32),
-            "linear_onnx",
-            "scales",
-            coordinate_transformation_mode="half_pixel",
             axes=constant([2, 3]),
         )
 

@@ -20,6 +20,10 @@ class Ops(Protocol):
         """
         ...
 
+    def conv_enlarged(self, x: Tensor, name: str) -> Tensor:
+        """Bilinear upsampling by two, borders replicated, then `conv` of a kernel of 3 x 3."""
+        ...
+
     def norm(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
         """Instance norm: each channel of each picture with mean 0 and variance 1.
 
@@ -57,10 +61,6 @@ class Ops(Protocol):
 
     def double(self, x: Tensor) -> Tensor:
         """Nearest-neighbour upsampling by two."""
-        ...
-
-    def enlarge(self, x: Tensor) -> Tensor:
-        """Bilinear upsampling by two, borders replicated."""
         ...
 
     def between(self, x: Tensor) -> Tensor:

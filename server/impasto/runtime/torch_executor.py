@@ -27,6 +27,9 @@ class TorchOps:
         x = F.pad(x.to(self.dtype), (margin, margin, margin, margin), mode="replicate")
         return F.conv2d(x, weight, self.weights.get(f"{name}.bias") if bias else None, stride)
 
+    def conv_enlarged(self, x: Tensor, name: str) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="bilinear"), name)
+
     def norm(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
         # Statistics in float32: over millions of pixels a bfloat16 sum loses the mean.
         x = x.float()
@@ -68,9 +71,6 @@ class TorchOps:
 
     def double(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2.0, mode="nearest")
-
-    def enlarge(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2.0, mode="bilinear")
 
     def between(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
