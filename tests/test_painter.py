@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -87,27 +88,45 @@ def test_openvino_and_torch_paint_the_same_in_any_style(monkeypatch: pytest.Monk
     assert np.abs(run("openvino") - run("cpu")).mean() < 2 / 255
 
 
+def conv(ops: Ops, x: Tensor, _beside: Tensor) -> Tensor:
+    return ops.conv(x, "layer")
+
+
+def conv_enlarged(ops: Ops, x: Tensor, _beside: Tensor) -> Tensor:
+    return ops.conv_enlarged(x, "layer")
+
+
+def conv_doubled(ops: Ops, x: Tensor, _beside: Tensor) -> Tensor:
+    return ops.conv_doubled(x, "layer")
+
+
+def conv_joined(ops: Ops, x: Tensor, beside: Tensor) -> Tensor:
+    return ops.conv_doubled(x, "layer", beside)
+
+
+@pytest.mark.parametrize("channels", [3, 5])
 @pytest.mark.parametrize(
-    ("channels", "length", "enlarged"),
-    [(3, 1, False), (3, 3, False), (3, 7, False), (5, 3, False), (3, 3, True), (5, 3, True)],
+    ("build", "length"),
+    [(conv, 1), (conv, 3), (conv, 7), (conv_enlarged, 3), (conv_doubled, 3), (conv_joined, 3)],
 )
 def test_both_executors_convolve_the_same(
-    channels: int, length: int, enlarged: bool, monkeypatch: pytest.MonkeyPatch
+    build: Callable[[Ops, Tensor, Tensor], Tensor],
+    length: int,
+    channels: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     rng = np.random.default_rng(0)
+    seen = 6 if build is conv_joined else 4
     weights = {
-        "layer.weight": rng.normal(size=(channels, 4, length, length)).astype(np.float32),
+        "layer.weight": rng.normal(size=(channels, seen, length, length)).astype(np.float32),
         "layer.bias": rng.normal(size=channels).astype(np.float32),
     }
-    picture = rng.random((18, 24, 4), np.float32)
-
-    def build(ops: Ops, x: Tensor) -> Tensor:
-        return ops.conv_enlarged(x, "layer") if enlarged else ops.conv(x, "layer")
+    pictures = [rng.random((18, 24, 4), np.float32), rng.random((36, 48, 2), np.float32)]
 
     def run(device: str) -> np.ndarray:
         monkeypatch.setenv("IMPASTO_DEVICE", device)
-        return executor(build, weights, (4,), (), exact=True)([picture], [], nothing)
+        return executor(build, weights, (4, 2), (), exact=True)(pictures, [], nothing)
 
     np.testing.assert_allclose(run("openvino"), run("cpu"), atol=1e-4)
 

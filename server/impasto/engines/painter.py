@@ -125,7 +125,7 @@ def layout(ops: Ops, shape: Shape, image: Tensor, code: Tensor, region: Region |
     x = ops.relu(norm(ops.conv(stem, "down", stride=2), "down"))
     for block in range(shape.blocks):
         x = residual(x, f"block{block}")
-    x = ops.relu(norm(ops.add(ops.conv(ops.double(x), "up0"), stem), "up0"))
+    x = ops.relu(norm(ops.add(ops.conv_doubled(x, "up0"), stem), "up0"))
     for block in range(shape.fine_blocks):
         x = residual(x, f"fine{block}")
     return x
@@ -133,7 +133,7 @@ def layout(ops: Ops, shape: Shape, image: Tensor, code: Tensor, region: Region |
 
 def resolve(ops: Ops, strokes: Tensor, image: Tensor) -> Tensor:
     """The second part, up to its norm: (N, `Shape.half`, H/2, W/2). Sees 1 pixel beyond its own."""
-    return ops.conv(ops.join([ops.double(strokes), ops.unshuffle(image, 2)], 1), "up1")
+    return ops.conv_doubled(strokes, "up1", ops.unshuffle(image, 2))
 
 
 def finish(ops: Ops, draft: Tensor) -> Tensor:

@@ -20,31 +20,15 @@ FEW = 4
 """Channels that a convolution makes too few of to fill the processor's registers."""
 
 
+BILINEAR = np.array([[[3, 1, 0], [1, 3, 0], [0, 3, 1]], [[1, 3, 0], [0, 3, 1], [0, 1, 3]]]) / 4
+"""(row, tap, source): what a kernel's three taps see of three rows, where the middle one becomes two."""
+
+NEAREST = np.array([[[1, 0], [1, 0], [0, 1]], [[1, 0], [0, 1], [0, 1]]])
+"""The same of two rows, at the last that the first becomes and at the first that the last becomes."""
+
+
 def constant(values: Any, dtype: Any = np.int64) -> Any:
     return opset13.constant(np.asarray(values, dtype))
-
-
-def quartet(weight: np.ndarray) -> np.ndarray:
-    """Weights that make squares of 2 x 2 pixels at once: (out, in, k, k) to (4 out, in, k + 1, k + 1)."""
-    out, channels, length, _ = weight.shape
-    spread = np.zeros((out, 2, 2, channels, length + 1, length + 1), weight.dtype)
-    for row, column in np.ndindex(2, 2):
-        spread[:, row, column, :, row : row + length, column : column + length] = weight
-    return spread.reshape(4 * out, channels, length + 1, length + 1)
-
-
-BILINEAR = np.array([[[3, 1, 0], [1, 3, 0], [0, 3, 1]], [[1, 3, 0], [0, 3, 1], [0, 1, 3]]]) / 4
-"""(row, tap, source): what three taps see of three rows, at each of the two that the middle one becomes."""
-
-
-def of_enlarged(weight: np.ndarray) -> np.ndarray:
-    """Those of `quartet`, from a picture that is yet to be enlarged: (out, in, 3, 3) to (4 out, in, 3, 3)."""
-    spread = np.einsum("oiyx,ays,bxt->oabist", weight.astype(np.float32), BILINEAR, BILINEAR)
-    return spread.reshape(4 * len(weight), *weight.shape[1:])
-
-
-def repeated(shift: np.ndarray | None) -> np.ndarray | None:
-    return None if shift is None else shift.repeat(4)
 
 
 class OpenVinoOps:
@@ -56,16 +40,49 @@ class OpenVinoOps:
     def conv(self, x: Any, name: str, stride: int = 1, bias: bool = True) -> Any:
         weight, shift = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias") if bias else None
         if len(weight) <= FEW and stride == 1:
-            return self.shuffle(self._conv(x, quartet(weight), repeated(shift), 2), 2)
-        return self._conv(x, weight, shift, stride)
+            length = weight.shape[-1]
+            taps = np.stack([np.eye(length, length + 1, row) for row in range(2)])
+            return self._quartets(x, weight, shift, taps, (length // 2, length // 2 + 1), 2)
+        return self._conv(x, weight, shift, (weight.shape[-1] // 2,) * 2, stride)
+
+    def conv_doubled(self, x: Any, name: str, beside: Any = None) -> Any:
+        weight, shift = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
+        own = weight.shape[1]
+        if beside is not None:
+            own -= beside.output(0).partial_shape[1].get_length()
+        # Four sources instead of nine; the outermost rows and columns lie beyond the picture.
+        x = self._quartets(x, weight[:, :own], shift, NEAREST)
+        x = opset13.slice(x, constant([1, 1]), constant([-1, -1]), constant([1, 1]), constant([2, 3]))
+        return x if beside is None else self.add(x, self._conv(beside, weight[:, own:]))
 
     def conv_enlarged(self, x: Any, name: str) -> Any:
         weight, shift = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
-        return self.shuffle(self._conv(x, of_enlarged(weight), repeated(shift), 1), 2)
+        return self._quartets(x, weight, shift, BILINEAR)
 
-    def _conv(self, x: Any, weight: np.ndarray, shift: np.ndarray | None, stride: int) -> Any:
-        length = weight.shape[-1]
-        above, below = (constant([0, 0, margin, margin]) for margin in ((length - 1) // 2, length // 2))
+    def _quartets(
+        self,
+        x: Any,
+        weight: np.ndarray,
+        shift: np.ndarray | None,
+        taps: np.ndarray,
+        margins: tuple[int, int] = (1, 1),
+        stride: int = 1,
+    ) -> Any:
+        """Convolve and make 2 x 2 pixels of each position that the kernel takes; `taps` as in `BILINEAR`."""
+        spread = np.einsum("oiyx,ays,bxt->oabist", weight.astype(np.float32), taps, taps)
+        spread = spread.reshape(4 * len(weight), weight.shape[1], *spread.shape[-2:])
+        shift = None if shift is None else shift.repeat(4)
+        return self.shuffle(self._conv(x, spread, shift, margins, stride), 2)
+
+    def _conv(
+        self,
+        x: Any,
+        weight: np.ndarray,
+        shift: np.ndarray | None = None,
+        margins: tuple[int, int] = (1, 1),
+        stride: int = 1,
+    ) -> Any:
+        above, below = (constant([0, 0, margin, margin]) for margin in margins)
         x = opset13.pad(x, above, below, "edge")
         kernel = constant(weight, np.float32)
         x = opset13.convolution(x, kernel, [stride, stride], [0, 0], [0, 0], [1, 1])
@@ -109,17 +126,6 @@ class OpenVinoOps:
 
     def root(self, x: Any) -> Any:
         return opset13.sqrt(opset13.add(x, constant(NORM_EPSILON, np.float32)))
-
-    def double(self, x: Any) -> Any:
-        return opset13.interpolate(
-            x,
-            constant([2.0, 2.0], np.float32),
-            "nearest",
-            "scales",
-            coordinate_transformation_mode="asymmetric",
-            nearest_mode="floor",
-            axes=constant([2, 3]),
-        )
 
     def between(self, x: Any) -> Any:
         size = opset13.gather(opset13.shape_of(x), constant([2, 3]), constant(0))

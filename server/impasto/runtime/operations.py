@@ -20,6 +20,13 @@ class Ops(Protocol):
         """
         ...
 
+    def conv_doubled(self, x: Tensor, name: str, beside: Tensor | None = None) -> Tensor:
+        """Nearest-neighbour upsampling by two, then `conv` of a kernel of 3 x 3.
+
+        `beside`, (N, C, 2 H, 2 W), are more channels that it sees, after those of `x`.
+        """
+        ...
+
     def conv_enlarged(self, x: Tensor, name: str) -> Tensor:
         """Bilinear upsampling by two, borders replicated, then `conv` of a kernel of 3 x 3."""
         ...
@@ -57,10 +64,6 @@ class Ops(Protocol):
 
     def root(self, x: Tensor) -> Tensor:
         """Square root of values from 0."""
-        ...
-
-    def double(self, x: Tensor) -> Tensor:
-        """Nearest-neighbour upsampling by two."""
         ...
 
     def between(self, x: Tensor) -> Tensor:

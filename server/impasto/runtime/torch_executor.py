@@ -27,6 +27,10 @@ class TorchOps:
         x = F.pad(x.to(self.dtype), (margin, margin, margin, margin), mode="replicate")
         return F.conv2d(x, weight, self.weights.get(f"{name}.bias") if bias else None, stride)
 
+    def conv_doubled(self, x: Tensor, name: str, beside: Tensor | None = None) -> Tensor:
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return self.conv(x if beside is None else torch.cat([x, beside], 1), name)
+
     def conv_enlarged(self, x: Tensor, name: str) -> Tensor:
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="bilinear"), name)
 
@@ -68,9 +72,6 @@ class TorchOps:
 
     def root(self, x: Tensor) -> Tensor:
         return (x + NORM_EPSILON).sqrt()
-
-    def double(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
     def between(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
