@@ -46,11 +46,6 @@ class Easel:
         return self.width < self.raster.width or self.height < self.raster.height
 
     @cached_property
-    def blurred(self) -> Any:
-        """The photograph's luma without what is finer than the working size, at full size."""
-        return self.full_size(image(self.photo @ LUMA))
-
-    @cached_property
     def coverage(self) -> np.ndarray | None:
         """How much of each pixel is not transparent: (height, width) float32 in 0..1."""
         alpha = self.raster.alpha
@@ -74,8 +69,19 @@ class Canvas:
             painted: (h, w, 3) float32, sRGB in 0..1, with its corner at `left`, `top` of the easel.
         """
         self.easel = easel
-        whole = image(easel.photo).insert(image(painted), left, top)
-        self.large = easel.full_size(whole)
+        self.whole = easel.photo.copy()
+        self.whole[top : top + painted.shape[0], left : left + painted.shape[1]] = painted
+        self._large: dict[float, Any] = {}
+
+    def large(self, detail: float = 0.0) -> Any:
+        """The painting at the picture's own size, less `detail` of the photograph's luma at that of work.
+
+        With as much of the luma of the picture itself it is what the painting shows and all that is finer.
+        """
+        if detail not in self._large:
+            less = detail * (self.easel.photo @ LUMA)[..., None] if detail else 0
+            self._large[detail] = self.easel.full_size(image(self.whole - less))
+        return self._large[detail]
 
     def finished(self, rows: slice, columns: slice, look: Look) -> np.ndarray:
         """A part of the painting as the picture's own pixels: (h, w, C) float32, not yet quantised.
@@ -86,12 +92,11 @@ class Canvas:
         """
         raster, area = self.easel.raster, (rows, columns)
         crop = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-        srgb = bare = pixels(self.large.crop(*crop))
-        finer = look.detail > 0 and self.easel.enlarges
-        original = raster.to_srgb(area) if finer or look.keep_color else None
-        if finer and original is not None:
-            coarse = pixels(self.easel.blurred.crop(*crop))
-            srgb = srgb + look.detail * ((original @ LUMA)[..., None] - coarse)
+        detail = look.detail if self.easel.enlarges else 0.0
+        original = raster.to_srgb(area) if detail or look.keep_color else None
+        srgb = pixels(self.large(detail).crop(*crop))
+        if detail and original is not None:
+            srgb = srgb + detail * (original @ LUMA)[..., None]
         srgb = srgb.clip(0, 1)
         if original is not None:
             srgb = keep_color(srgb, original, look.keep_color)
@@ -100,5 +105,6 @@ class Canvas:
             own = unit(raster.pixels[area]) * (1 - look.strength) + own * look.strength
         if look.sprite and raster.alpha is not None:  # what is hidden in the picture says nothing
             hidden = raster.alpha[area][..., None] == 0
-            own = np.where(hidden, raster.from_srgb(bare.clip(0, 1)), own)
+            bare = pixels(self.large().crop(*crop)).clip(0, 1)
+            own = np.where(hidden, raster.from_srgb(bare), own)
         return own

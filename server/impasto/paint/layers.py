@@ -81,7 +81,8 @@ def compose(raster: Raster, layers: Sequence[Layer], progress: Callable[[float],
             touched[here] |= values > 0
         if raster.alpha is not None and not any(layer.look.sprite for layer in layers):
             touched &= raster.alpha[rows] != 0
-        result[rows] = np.where(touched[..., None], quantise(mixed, before.dtype), before)
+        after = quantise(mixed, before.dtype)
+        result[rows] = after if touched.all() else np.where(touched[..., None], after, before)
 
     for done in _each(band, raster):
         progress(done)
