@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from impasto.job import Look
 from impasto.paint.colour import keep_color
 from impasto.raster import Raster
 from impasto.raster.colour import LUMA
+from impasto.raster.enlargement import Enlargement
 from impasto.raster.picture import unit
 from impasto.raster.sampling import image, opaque, pixels, scaled, working_copy
 
@@ -54,9 +55,13 @@ class Easel:
         covered = image(alpha).cast("float") / opaque(alpha.dtype)
         return pixels(scaled(covered, self.width, self.height, wrap=self.tile))[..., 0].clip(0, 1)
 
-    def full_size(self, small: Any) -> Any:
-        """An image of working size at the picture's own."""
-        return scaled(small, self.raster.width, self.raster.height, wrap=self.tile)
+    def full_size(self, small: np.ndarray) -> Callable[[slice, slice], np.ndarray]:
+        """What makes rows and columns, at the picture's own size, of (height, width, C) float32."""
+        width, height = self.raster.width, self.raster.height
+        if self.enlarges:
+            return Enlargement(small, width, height, self.tile).part
+        large = pixels(scaled(image(small), width, height, wrap=self.tile))
+        return lambda rows, columns: large[rows, columns]
 
 
 class Canvas:
@@ -71,17 +76,16 @@ class Canvas:
         self.easel = easel
         self.whole = easel.photo.copy()
         self.whole[top : top + painted.shape[0], left : left + painted.shape[1]] = painted
-        self._large: dict[float, Any] = {}
+        self._large: dict[float, Callable[[slice, slice], np.ndarray]] = {}
 
-    def large(self, detail: float = 0.0) -> Any:
-        """The painting at the picture's own size, less `detail` of the photograph's luma at that of work.
-
-        With as much of the luma of the picture itself it is what the painting shows and all that is finer.
+    def large(self, detail: float, rows: slice, columns: slice) -> np.ndarray:
+        """A part of the painting at the picture's own size, less `detail` of the photograph's luma at that of
+        work: with as much of the picture's own luma it shows all that is finer as well.
         """
         if detail not in self._large:
-            less = detail * (self.easel.photo @ LUMA)[..., None] if detail else 0
-            self._large[detail] = self.easel.full_size(image(self.whole - less))
-        return self._large[detail]
+            luma = (self.easel.photo @ LUMA)[..., None]
+            self._large[detail] = self.easel.full_size(self.whole - detail * luma if detail else self.whole)
+        return self._large[detail](rows, columns)
 
     def finished(self, rows: slice, columns: slice, look: Look) -> np.ndarray:
         """A part of the painting as the picture's own pixels: (h, w, C) float32, not yet quantised.
@@ -91,10 +95,9 @@ class Canvas:
             look: strength, detail and the amount of colour to keep.
         """
         raster, area = self.easel.raster, (rows, columns)
-        crop = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
         detail = look.detail if self.easel.enlarges else 0.0
         original = raster.to_srgb(area) if detail or look.keep_color else None
-        srgb = pixels(self.large(detail).crop(*crop))
+        srgb = self.large(detail, *area)
         if detail and original is not None:
             srgb = srgb + detail * (original @ LUMA)[..., None]
         srgb = srgb.clip(0, 1)
@@ -105,6 +108,6 @@ class Canvas:
             own = unit(raster.pixels[area]) * (1 - look.strength) + own * look.strength
         if look.sprite and raster.alpha is not None:  # what is hidden in the picture says nothing
             hidden = raster.alpha[area][..., None] == 0
-            bare = pixels(self.large().crop(*crop)).clip(0, 1)
+            bare = self.large(0.0, *area).clip(0, 1)
             own = np.where(hidden, raster.from_srgb(bare), own)
         return own

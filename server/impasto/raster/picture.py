@@ -16,7 +16,7 @@ from impasto.raster import colour
 from impasto.raster.formats import MAX_PIXELS, MAX_SIDE
 
 DTYPES = ("uint8", "uint16", "float16", "float32")
-BAND = 1 << 20
+BAND = 1 << 18
 """Pixels worked on at a time where a temporary copy is needed."""
 
 
