@@ -35,8 +35,8 @@ def test_labels_are_not_mixed() -> None:
     assert set(np.unique(pixels(scaled(image(labels), 40, 50, "nearest")))) == {3, 700}
 
 
-def cubic(source: np.ndarray, length: int, wrap: bool) -> np.ndarray:
-    """Keys 1981, pixel by pixel, along the first axis."""
+def enlarged(source: np.ndarray, length: int, wrap: bool, linear: bool) -> np.ndarray:
+    """Pixel by pixel, along the first axis; Keys 1981 unless `linear`."""
     made = []
     for index in range(length):
         at = (index + 0.5) * len(source) / length - 0.5
@@ -44,20 +44,25 @@ def cubic(source: np.ndarray, length: int, wrap: bool) -> np.ndarray:
         for near in range(int(np.floor(at)) - 1, int(np.floor(at)) + 3):
             d = abs(at - near)
             weight = 1.5 * d**3 - 2.5 * d**2 + 1 if d <= 1 else -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
+            weight = max(0, 1 - d) if linear else weight
             total += weight * source[near % len(source) if wrap else min(max(near, 0), len(source) - 1)]
         made.append(total)
     return np.stack(made)
 
 
+@pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize("wrap", [False, True])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3, 6])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 130), (45, 2), (45, 130)])
 @pytest.mark.parametrize("factor", [1.0, 1.13, 4.7])
-def test_enlarged_by_keys(height: int, width: int, channels: int, factor: float, wrap: bool) -> None:
+def test_an_enlargement_interpolates(
+    height: int, width: int, channels: int, factor: float, wrap: bool, linear: bool
+) -> None:
     source = np.random.default_rng(0).normal(size=(height, width, channels)).astype(np.float32)
     tall, wide = round(factor * height), round(factor * width)
-    expected = cubic(cubic(source, tall, wrap).swapaxes(0, 1), wide, wrap).swapaxes(0, 1)
-    found = Enlargement(source, wide, tall, wrap)
+    columns = enlarged(source, tall, wrap, linear).swapaxes(0, 1)
+    expected = enlarged(columns, wide, wrap, linear).swapaxes(0, 1)
+    found = Enlargement(source, wide, tall, wrap, linear)
     np.testing.assert_allclose(found.part(slice(0, tall), slice(0, wide)), expected, atol=1e-5)
-    rows, columns = slice(tall // 3, tall // 3 + tall // 2 + 1), slice(wide // 5, wide)
-    np.testing.assert_allclose(found.part(rows, columns), expected[rows, columns], atol=1e-5)
+    part = slice(tall // 3, tall // 3 + tall // 2 + 1), slice(wide // 5, wide)
+    np.testing.assert_allclose(found.part(*part), expected[part], atol=1e-5)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,7 @@ from impasto.paint.canvas import Canvas
 from impasto.raster import Raster, quantise
 from impasto.raster.picture import bands, unit
 from impasto.regions.shapes import FULL, Mask
-from impasto.runtime import cores
+from impasto.runtime import on_all_cores
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def compose(raster: Raster, layers: Sequence[Layer], progress: Callable[[float],
         after = quantise(mixed, before.dtype)
         result[rows] = after if touched.all() else np.where(touched[..., None], after, before)
 
-    for done in _each(band, raster):
+    for done in on_all_cores(band, [*bands(raster.height, raster.width)]):
         progress(done)
     return raster.replace(pixels=result)
 
@@ -110,14 +109,6 @@ def cut(raster: Raster, layer: Layer, progress: Callable[[float], None]) -> Rast
         result[rows] = after
 
     part = raster.replace(pixels=result, alpha=alpha)
-    for done in _each(band, part):
+    for done in on_all_cores(band, [*bands(part.height, part.width)]):
         progress(done)
     return part
-
-
-def _each(band: Callable[[slice], None], raster: Raster) -> Iterator[float]:
-    """Run `band` on all rows, on all cores; yields the fraction done."""
-    work = list(bands(raster.height, raster.width))
-    with ThreadPoolExecutor(cores()) as pool:
-        for done, _ in enumerate(pool.map(band, work), start=1):
-            yield done / len(work)

@@ -13,27 +13,31 @@ BLOCK = 32
 """Rows and columns at most that are made at once, by a product with one matrix. Most of it is zeros, and yet
 nothing is as fast; and BLAS starts no threads of its own for matrices as small as this."""
 
-CHUNK = 80
-"""Pixels of a row that one such product takes."""
+CHUNK = 240
+"""Values of a row that one such product takes."""
 
 
 class Enlargement:
-    """A picture in a larger size, by bicubic interpolation; any part of it is computed when asked for.
+    """A picture in a larger size; any part of it is computed when asked for.
 
-    Keys 1981, "Cubic Convolution Interpolation for Digital Image Processing", with a = -1/2.
+    Bicubic as in Keys 1981, "Cubic Convolution Interpolation for Digital Image Processing", with a = -1/2.
     """
 
-    def __init__(self, source: np.ndarray, width: int, height: int, wrap: bool = False) -> None:
+    def __init__(
+        self, source: np.ndarray, width: int, height: int, wrap: bool = False, linear: bool = False
+    ) -> None:
         """
         Args:
             source: (h, w, C) float32, of any range.
             width, height: about those of `source` or more.
             wrap: beyond each edge lies the opposite one; else the edge goes on.
+            linear: bilinear, which never goes beyond the values of `source`, instead of bicubic.
         """
         self.source_height, self.source_width, self.channels = source.shape
-        self.width, self.height = width, height
-        count = -(-(self.source_width + 2 * REACH) // CHUNK)
-        right = count * CHUNK - self.source_width - REACH
+        self.width, self.height, self.linear = width, height, linear
+        chunk = max(1, CHUNK // self.channels)
+        count = -(-(self.source_width + 2 * REACH) // chunk)
+        right = count * chunk - self.source_width - REACH
         padded = np.pad(source, ((REACH, REACH), (REACH, right), (0, 0)), "wrap" if wrap else "edge")
         self.chunks = padded.reshape(len(padded), count, -1).swapaxes(0, 1)
 
@@ -57,7 +61,8 @@ class Enlargement:
         length = -(-height // count)
         tall = np.empty((count, length, self.chunks.shape[0], self.chunks.shape[2]), np.float32)
         for number, block in enumerate(tall):
-            start, matrix = mixture(self.source_height, self.height, rows.start + number * length, length)
+            top = rows.start + number * length
+            start, matrix = mixture(self.source_height, self.height, top, length, self.linear)
             np.matmul(matrix, self.chunks[:, start : start + matrix.shape[1]], out=block.swapaxes(0, 1))
         return tall.reshape(count, length, -1)
 
@@ -66,7 +71,7 @@ class Enlargement:
         """For each block of columns the first value of a row that it is made of, and the matrix for it."""
         found = []
         for left in range(0, self.width, BLOCK):
-            start, matrix = mixture(self.source_width, self.width, left, BLOCK)
+            start, matrix = mixture(self.source_width, self.width, left, BLOCK, self.linear)
             each = np.zeros((matrix.shape[1], self.channels, BLOCK, self.channels), np.float32)
             for channel in range(self.channels):
                 each[:, channel, :, channel] = matrix.T
@@ -74,7 +79,7 @@ class Enlargement:
         return found
 
 
-def mixture(source: int, target: int, start: int, length: int) -> tuple[int, np.ndarray]:
+def mixture(source: int, target: int, start: int, length: int, linear: bool) -> tuple[int, np.ndarray]:
     """How `length` of `target` pixels in a row are made of those of `source`, with `REACH` more on each side.
 
     Returns:
@@ -82,10 +87,14 @@ def mixture(source: int, target: int, start: int, length: int) -> tuple[int, np.
     """
     at = (np.arange(start, min(start + length, target)) + 0.5) * source / target - 0.5
     near = np.floor(at).astype(int)
-    t = (at - near)[:, None]
-    taps = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
+    t = at - near
+    if linear:
+        taps = [0 * t, 1 - t, t, 0 * t]
+    else:
+        twice = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
+        taps = [weights / 2 for weights in twice]
     offsets = near - near[0]
     matrix = np.zeros((length, offsets[-1] + 2 * REACH), np.float32)
     for tap, weights in enumerate(taps):
-        matrix[range(len(at)), offsets + tap] = weights[:, 0] / 2
+        matrix[range(len(at)), offsets + tap] = weights
     return int(near[0]) - 1 + REACH, matrix

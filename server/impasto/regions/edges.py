@@ -8,14 +8,17 @@ explained as a linear function of the colours, and that function is applied to t
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from impasto.raster import Raster
+from impasto.raster.enlargement import Enlargement
 from impasto.raster.picture import bands
 from impasto.raster.sampling import image, pixels, scaled, working_copy
+from impasto.runtime import on_all_cores
 
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels of the full picture; x1 and y1 are the first beyond."""
@@ -113,18 +116,22 @@ class Refiner:
                 factors = explained(guide, mask[part], self._radius(stage), stage.softness)
                 coefficients[part] = factors.transpose(1, 2, 0)
                 mask[part] = np.clip((factors[:3] * guide).sum(0) + factors[3], lower[part], upper[part])
-        whole = scaled(image(np.dstack([coefficients, lower, upper])), raster.width, raster.height, "linear")
+        explanation = np.dstack([coefficients, lower, upper])
+        whole = Enlargement(explanation, raster.width, raster.height, linear=True)
         result = np.empty((y1 - y0, x1 - x0), np.float32)
-        for rows in bands(*result.shape):
-            top, count = y0 + rows.start, rows.stop - rows.start
-            factors = pixels(whole.crop(x0, top, x1 - x0, count))
+
+        def band(rows: slice) -> None:
+            area = slice(y0 + rows.start, y0 + rows.stop), slice(x0, x1)
+            factors = whole.part(*area)
             if np.array_equal(factors[..., 4], factors[..., 5]):
                 result[rows] = factors[..., 4]
-                continue
-            colours = raster.to_srgb(slice(top, top + count))[:, x0:x1] - np.float32(0.5)
-            found = (factors[..., :3] * colours).sum(2) + factors[..., 3]
+                return
+            colours = raster.to_srgb(area) - np.float32(0.5)
+            found = np.einsum("hwc,hwc->hw", factors[..., :3], colours) + factors[..., 3]
             found = (found - np.float32(0.5)) * np.float32(CONTRAST) + np.float32(0.5)
             result[rows] = np.clip(found, factors[..., 4], factors[..., 5])
+
+        deque(on_all_cores(band, [*bands(*result.shape)]), 0)
         return result
 
     def _radius(self, stage: Stage) -> int:

@@ -11,9 +11,10 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ Check = Callable[[], None]
 def nothing() -> None:
     """A `Check` that never stops."""
 
+
+Part = TypeVar("Part")
 
 Build = Callable[..., Any]
 """A network, or a part of one, of `ops`: see `runtime.operations.Ops`."""
@@ -99,6 +102,13 @@ def cores() -> int:
     if limit.isdecimal() and int(limit) > 0:
         return int(limit)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def on_all_cores(work: Callable[[Part], object], parts: Sequence[Part]) -> Iterator[float]:
+    """Do a work of numpy's in parts; yields the fraction done."""
+    with ThreadPoolExecutor(cores()) as pool:
+        for done, _ in enumerate(pool.map(work, parts), start=1):
+            yield done / len(parts)
 
 
 def graphics_device() -> str | None:
