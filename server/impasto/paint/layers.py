@@ -37,12 +37,25 @@ class Layer:
             return unit(raster.pixels[rows, columns])
         return self.canvas.finished(rows, columns, self.look)
 
+    def covers(self, rows: slice, width: int) -> bool:
+        """Whether nothing of what lies under it shows in `rows` of a picture."""
+        if self.mask is None:
+            return True
+        inside = self.mask.top <= rows.start and rows.stop <= self.mask.bottom
+        whole = inside and self.mask.left == 0 and self.mask.right == width
+        return whole and bool((self.mask.part(rows, slice(0, width)) == FULL).all())
+
     def area(self, rows: slice, width: int) -> tuple[slice, slice] | None:
         """The rows and columns that it has among `rows` of a picture, or None."""
         if self.mask is None:
             return rows, slice(0, width)
-        top, bottom = max(rows.start, self.mask.top), min(rows.stop, self.mask.bottom)
-        return (slice(top, bottom), slice(self.mask.left, self.mask.right)) if top < bottom else None
+        rows = slice(max(rows.start, self.mask.top), min(rows.stop, self.mask.bottom))
+        if rows.start >= rows.stop:
+            return None
+        columns = np.flatnonzero(self.mask.part(rows, slice(self.mask.left, self.mask.right)).any(0))
+        if not len(columns):
+            return None
+        return rows, slice(self.mask.left + int(columns[0]), self.mask.left + int(columns[-1]) + 1)
 
 
 def compose(raster: Raster, layers: Sequence[Layer], progress: Callable[[float], None]) -> Raster:
@@ -58,19 +71,17 @@ def compose(raster: Raster, layers: Sequence[Layer], progress: Callable[[float],
 
     def band(rows: slice) -> None:
         before = raster.pixels[rows]
-        mixed = unit(before)
-        touched = np.zeros(before.shape[:2], bool)
-        for layer in layers:
+        covering = [number for number, layer in enumerate(layers) if layer.covers(rows, raster.width)]
+        mixed, touched = unit(before), np.zeros(before.shape[:2], bool)
+        if covering:
+            mixed, touched[:] = layers[covering[-1]].pixels(raster, rows, slice(0, raster.width)), True
+        for layer in layers[covering[-1] + 1 if covering else 0 :]:
             area = layer.area(rows, raster.width)
-            if area is None:
+            if layer.mask is None or area is None:
                 continue
             own = layer.pixels(raster, *area)
-            here = (slice(area[0].start - rows.start, area[0].stop - rows.start), area[1])
-            if layer.mask is None:
-                mixed, touched[:] = own, True
-                continue
-            top = layer.mask.top
-            values = layer.mask.values[area[0].start - top : area[0].stop - top]
+            here = slice(area[0].start - rows.start, area[0].stop - rows.start), area[1]
+            values = layer.mask.part(*area)
             weight = (values * np.float32(1 / FULL))[..., None]
             under = mixed[here]
             # Not a product with 0 where there is no weight: floats may be infinite there.

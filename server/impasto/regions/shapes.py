@@ -39,6 +39,12 @@ class Mask:
     def bottom(self) -> int:
         return self.top + self.values.shape[0]
 
+    def part(self, rows: slice, columns: slice) -> Values:
+        """Some of its values, by rows and columns of the whole picture that it has."""
+        return self.values[
+            rows.start - self.top : rows.stop - self.top, columns.start - self.left : columns.stop - self.left
+        ]
+
 
 def cropped(values: Values) -> Mask | None:
     """The part that is not 0, or None for an empty mask."""
