@@ -82,8 +82,9 @@ class OpenVinoOps:
         margins: tuple[int, int] = (1, 1),
         stride: int = 1,
     ) -> Any:
-        above, below = (constant([0, 0, margin, margin]) for margin in margins)
-        x = opset13.pad(x, above, below, "edge")
+        if any(margins):
+            above, below = (constant([0, 0, margin, margin]) for margin in margins)
+            x = opset13.pad(x, above, below, "edge")
         kernel = constant(weight, np.float32)
         x = opset13.convolution(x, kernel, [stride, stride], [0, 0], [0, 0], [1, 1])
         return x if shift is None else self.add(x, constant(shift[None, :, None, None], np.float32))
@@ -96,8 +97,13 @@ class OpenVinoOps:
         return opset13.divide(centred, self.root(variance))
 
     def affine(self, x: Any, gain: Any, bias: Any) -> Any:
-        over_pixels = constant([2, 3])
-        gain, bias = (opset13.unsqueeze(column, over_pixels) for column in (gain, bias))
+        channels = x.output(0).partial_shape[1].get_length()
+        # What a convolution makes lies in memory pixel by pixel. So do the features, which OpenVINO would
+        # turn around to planes, and back, if two of three operands were planes.
+        same = np.eye(channels, dtype=np.float32)[..., None, None]
+        gain, bias = (
+            self._conv(self.reshape(each, (0, -1, 1, 1)), same, margins=(0, 0)) for each in (gain, bias)
+        )
         return opset13.add(opset13.multiply(x, gain), bias)
 
     def relu(self, x: Any) -> Any:
