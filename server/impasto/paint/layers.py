@@ -72,10 +72,14 @@ def compose(raster: Raster, layers: Sequence[Layer], progress: Callable[[float],
     def band(rows: slice) -> None:
         before = raster.pixels[rows]
         covering = [number for number, layer in enumerate(layers) if layer.covers(rows, raster.width)]
-        mixed, touched = unit(before), np.zeros(before.shape[:2], bool)
+        touched = np.full(before.shape[:2], bool(covering))
+        above = layers
         if covering:
-            mixed, touched[:] = layers[covering[-1]].pixels(raster, rows, slice(0, raster.width)), True
-        for layer in layers[covering[-1] + 1 if covering else 0 :]:
+            mixed = layers[covering[-1]].pixels(raster, rows, slice(0, raster.width))
+            above = layers[covering[-1] + 1 :]
+        else:
+            mixed = unit(before)
+        for layer in above:
             area = layer.area(rows, raster.width)
             if layer.mask is None or area is None:
                 continue

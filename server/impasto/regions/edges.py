@@ -8,7 +8,6 @@ explained as a linear function of the colours, and that function is applied to t
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -131,7 +130,8 @@ class Refiner:
             found = (found - np.float32(0.5)) * np.float32(CONTRAST) + np.float32(0.5)
             result[rows] = np.clip(found, factors[..., 4], factors[..., 5])
 
-        deque(on_all_cores(band, [*bands(*result.shape)]), 0)
+        for _ in on_all_cores(band, [*bands(*result.shape)]):
+            pass
         return result
 
     def _radius(self, stage: Stage) -> int:

@@ -19,7 +19,6 @@ POLL_MILLISECONDS = 30
 FEW = 4
 """Channels that a convolution makes too few of to fill the processor's registers."""
 
-
 BILINEAR = np.array([[[3, 1, 0], [1, 3, 0], [0, 3, 1]], [[1, 3, 0], [0, 3, 1], [0, 1, 3]]]) / 4
 """(row, tap, source): what a kernel's three taps see of three rows, where the middle one becomes two."""
 
