@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,9 @@ from impasto.models import arbitrary, gallery
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from impasto.engines.arbitrary import QUARTER, forward, matched, see, summary, unbiased  # noqa: E402
 from impasto.engines.vgg import LEVELS  # noqa: E402
+from impasto.runtime.torch_executor import TorchOps  # noqa: E402
 
 TRAIN = Path(__file__).parents[1] / "scripts/train"
 
@@ -63,11 +68,12 @@ def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
     assert loaded.codes.shape == (len(gallery.styles()), Shape(**loaded.shape).code_length)
 
 
-@pytest.mark.parametrize("frozen", [(), ("--frozen", "style")], ids=["all", "but-the-eye"])
+@pytest.mark.parametrize("frozen", [(), ("--frozen", "style", "photo")], ids=["all", "but-the-eyes"])
 def test_the_arbitrary_painter_trains_resumes_and_exports(
     material: Path, tmp_path: Path, frozen: tuple[str, ...]
 ) -> None:
     data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path, "--from-bundled")
+    data = (*data, "--paintings", material / "photos", "--styles", 6, "--scenes", 6)
     bundled, minutes, steps = arbitrary.load(), 0.001, []
     for _ in range(2):
         sizes = ("--crop", 64, "--style-crop", 64, "--batch", 2)
@@ -85,8 +91,115 @@ def test_the_arbitrary_painter_trains_resumes_and_exports(
         name: value.shape for name, value in bundled.weights.items()
     }
     changed = {name for name, value in trained.weights.items() if (value != bundled.weights[name]).any()}
-    assert any(name.startswith("style.") for name in changed) == (not frozen)
-    assert {"code.weight", "out.weight"} <= changed
+    assert any(name.startswith(("style.", "photo.")) for name in changed) == (not frozen)
+    assert {"correction.weight", "code.weight", "out.weight"} <= changed
+    assert not any(name.startswith("usual.") for name in changed)
+
+
+def test_a_code_does_what_matching_the_styles_statistics_does() -> None:
+    from torch_arbitrary import TorchArbitrary
+
+    painter = TorchArbitrary().requires_grad_(False)
+    weights = {name: tensor.clone() for name, tensor in painter.exported().items()}
+    for name in unbiased():
+        weights[f"code.{name}.weight"] = weights[f"{name}.weight"].sum((2, 3), keepdim=True)
+        weights[f"code.{name}.bias"] = torch.randn(len(weights[f"{name}.weight"]))
+    ops = TorchOps(weights)
+    photo, style = torch.rand(1, 3, 64, 48), torch.rand(1, 3, 80, 64)
+    statistics = summary(ops, style)
+    painted = forward(ops, photo, matched(ops, statistics)[:, :, 0, 0])
+
+    plain = TorchOps(weights | {f"{name}.bias": weights[f"code.{name}.bias"] for name in unbiased()})
+    wanted = plain.conv(statistics[:, -4 * QUARTER :], "code").split(QUARTER, 1)
+    x = see(plain, photo)
+    for level, (deviation, mean, gain, shift) in (("far", wanted[4:]), ("near", wanted[:4])):
+        x = plain.norm(x) * deviation + mean
+        inner = (plain.conv(x, f"{level}.0") * gain + x * shift).relu()
+        x = x + plain.conv(inner, f"{level}.1") * gain + inner * shift
+    for part in ("half", "full"):
+        x = plain.conv_enlarged(x, part).relu()
+        x = plain.conv(x, f"{part}.mix").relu()
+    reference = plain.conv(x, "out") + 0.5
+    assert reference.std() > 1e-3
+    assert (painted - reference).abs().max() < 1e-3 * reference.std()
+
+
+def test_features_without_means_paint_the_same() -> None:
+    from torch_arbitrary import centred
+
+    weights = {name: torch.from_numpy(tensor) for name, tensor in arbitrary.load().weights.items()}
+    weights = weights | {
+        f"photo.{name}.bias": torch.randn(64) for name in ("near.0", "near.1", "far.0", "far.1")
+    }
+    photo = torch.rand(1, 3, 64, 48)
+    shifted = centred(weights, torch.rand(2, 3, 64, 64))
+    before, after = (see(TorchOps(each), photo) for each in (weights, shifted))
+    assert after.mean((0, 2, 3)).abs().max() < 0.1 * before.mean((0, 2, 3)).abs().max()
+    norm = TorchOps(weights).norm
+    assert torch.allclose(norm(before), norm(after), atol=1e-3)
+
+
+def test_a_style_takes_on_the_colours_of_another() -> None:
+    from style_crops import in_colours_of
+
+    chance = torch.Generator().manual_seed(0)
+    image, other = (0.4 + 0.2 * torch.rand(3, 64, 64, generator=chance) for _ in range(2))
+    other[1] = 0.5 * (other[0] + other[1]) - 0.05
+    moved = in_colours_of(image, other)
+    assert torch.allclose(moved.mean((1, 2)), other.mean((1, 2)), atol=1e-3)
+    found, wanted = (torch.cov(picture.flatten(1)) for picture in (moved, other))
+    assert (found - wanted).abs().max() < 0.05 * wanted.abs().max()
+    gray = torch.full((3, 64, 64), 0.5) + 0.2 * torch.rand(1, 64, 64, generator=chance)
+    assert torch.isfinite(in_colours_of(gray, other)).all()
+    assert torch.isfinite(in_colours_of(torch.zeros(3, 8, 8), other)).all()
+
+
+def test_puzzles_are_put_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    whole = rng.integers(0, 255, (40, 60, 3), np.uint8)
+    files = {"board/one.qml": board("Someone, Sea - 1900"), "board/two.qml": board("Nobody, Land - 1901")}
+    for name, part in (("left", whole[:, :20]), ("right", whole[:, 20:])):
+        data = io.BytesIO()
+        Image.fromarray(part).save(data, "webp", lossless=True)
+        files[f"image/{name}.webp"] = data.getvalue()
+    (tmp_path / "paintings.rcc").write_bytes(resources(files))
+    run("puzzles.py", tmp_path / "paintings.rcc", tmp_path / "out", "--except", "Land")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["someone-sea.png"]
+    with Image.open(tmp_path / "out/someone-sea.png") as picture:
+        assert (np.asarray(picture) == whole).all()
+
+
+def board(title: str) -> bytes:
+    """Two pieces, of 20 x 40 and 40 x 40 pixels, side by side on 100 x 50."""
+    pieces = "".join(
+        f'{{"pixmapfile" : "image/{name}.webp", "x" : "{x}", "y" : "0.5"}}'
+        for name, x in (("left", 0.3), ("right", 0.6))
+    )
+    return f'qsTr("{title}") {{"width": 100, "height": 50}}, {pieces}'.encode()
+
+
+def resources(files: dict[str, bytes]) -> bytes:
+    """A Qt resource file of version 1 with these files in their folders, every second one compressed."""
+    folders = sorted({path.split("/")[0] for path in files})
+    names, contents, nodes, leaves = b"", b"", [(0, 2, len(folders), 1)], []
+
+    def name(text: str) -> int:
+        nonlocal names
+        start = len(names)
+        names += struct.pack(">HI", len(text), 0) + text.encode("utf-16-be")
+        return start
+
+    for folder in folders:
+        paths = [path for path in files if path.startswith(folder)]
+        nodes.append((name(folder), 2, len(paths), 1 + len(folders) + len(leaves)))
+        for path in paths:
+            data, squeezed = files[path], len(leaves) % 2
+            data = struct.pack(">I", len(data)) + zlib.compress(data) if squeezed else data
+            leaves.append((name(path.split("/")[1]), squeezed, 0, len(contents)))
+            contents += struct.pack(">I", len(data)) + data
+    tree = b"".join(struct.pack(">IHII", *node) for node in (*nodes, *leaves))
+    starts = 20, 20 + len(tree), 20 + len(tree) + len(contents)
+    return struct.pack(">4s4I", b"qres", 1, *starts) + tree + contents + names
 
 
 def test_whole_convolutions_do_what_split_ones_did() -> None:

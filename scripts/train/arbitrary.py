@@ -3,12 +3,13 @@
 
     scripts/train/arbitrary.py --data DIR --vgg vgg_normalised.pth --run RUN --minutes 120 --from-bundled
 
-DIR holds paintings/, photos/ and content/. Styles are crops of the gallery's paintings, many of them
-recoloured, and of photographs; the paintings that are not in the gallery are kept back. A run starts from
-the bundled network, from MicroAST's published weights (--microast FOLDER) or anew, and resumes from
-RUN/checkpoint.pt, on a CPU or a GPU with the same command; the rate falls linearly over --minutes. What is
-saved and exported (--export) is the running average of the weights. RUN/log.csv has the losses,
-RUN/sheet.png the last sample sheet.
+DIR holds paintings/, photos/ and content/. Styles are crops of the gallery's paintings and of those in
+--paintings, of photographs, and of photographs that the gallery painted, many of them recoloured; the
+paintings in DIR that are not in the gallery are kept back. A run starts from the bundled network, from
+MicroAST's published weights (--microast FOLDER) or anew, and resumes from RUN/checkpoint.pt, on a CPU or a
+GPU with the same command; the rate falls linearly over --minutes. What is saved and exported (--export) is
+the running average of the weights. RUN/log.csv has the losses, RUN/sheet.png the last sample sheet,
+RUN/styles.pt and RUN/scenes.pt the crops that it learns from.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -29,36 +33,50 @@ from torch import Tensor
 from export import fingerprint
 from gallery import read_styles, total_variation
 from impasto.engines.lattice import lattice
+from impasto.engines.painters import GalleryPainter, white_noise
 from impasto.engines.teaching import LAYERS
-from impasto.engines.vgg import Vgg, quick_dtype, statistics
-from impasto.models import arbitrary
+from impasto.engines.vgg import Vgg, quick_dtype
+from impasto.models import arbitrary, gallery
+from impasto.runtime import nothing
 from perception import activations, gram, relative
 from pictures import Photographs, shorter_side, to_tensor
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint
-from style_crops import random_crop, recoloured
-from torch_arbitrary import TorchArbitrary, from_microast, narrowed
+from style_crops import in_colours_of, random_crop, recoloured
+from torch_arbitrary import TorchArbitrary, centred, from_microast, narrowed
 
 LOGGED = 20
-"""Steps whose losses make a line of log.csv: step, seconds, content, Gram, moments, lattice."""
+"""Steps whose losses make a line of log.csv: step, seconds, content, Gram, lattice, variation."""
 
-KEPT = 1500
-"""Crops that are remembered; then they are cut anew."""
+EACH = 0.25
+"""Share of the style's loss in which a per cent counts alike at each of `LAYERS`; in the rest only the sum
+does, as where paintings are measured."""
+
+PALETTES, RECOLOURED = 0.4, 0.25
+"""Shares of the styles that have the colours of another, and other colours than there are."""
+
+BLENDED = 3
+"""Styles of the gallery at most that a photograph is painted in to be a style."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add_run_arguments(parser)
     parser.add_argument("--microast", type=Path, metavar="FOLDER", help="start from these published weights")
-    parser.add_argument("--batch", type=int, default=3)
+    parser.add_argument("--paintings", type=Path, metavar="FOLDER", help="of more style pictures")
+    parser.add_argument("--styles", type=int, default=1700, help="crops of them")
+    parser.add_argument("--scenes", type=int, default=1200, help="crops of photographs")
+    parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--crop", type=int, default=160, help="side of a training crop in pixels")
-    parser.add_argument("--style-crop", type=int, default=224, help="side of a style picture in pixels")
-    parser.add_argument("--rate", type=float, default=5e-5)
+    parser.add_argument("--style-crop", type=int, default=256, help="side of a style picture in pixels")
+    parser.add_argument("--rate", type=float, default=5e-4, help="of what corrects the codes")
+    parser.add_argument("--painter-rate", type=float, default=5e-5, help="of all else")
     parser.add_argument("--content-weight", type=float, default=1.0)
-    parser.add_argument("--gram-weight", type=float, default=1.2)
-    parser.add_argument("--moments-weight", type=float, default=0.45)
-    parser.add_argument("--tv-weight", type=float, default=0.5)
+    parser.add_argument("--gram-weight", type=float, default=1.0)
+    parser.add_argument("--tv-weight", type=float, default=0.3)
     parser.add_argument("--lattice-weight", type=float, default=0.4)
-    parser.add_argument("--photographs", type=float, default=0.2, help="share of styles that are none")
+    parser.add_argument("--photographs", type=float, default=0.14, help="share of styles that are none")
+    parser.add_argument("--painted", type=float, default=0.22, help="share that the gallery painted")
+    parser.add_argument("--noise", type=float, default=0.3, help="on what corrects the codes, in deviations")
     parser.add_argument(
         "--frozen", nargs="*", default=[], metavar="NAME", help="layers that stay, as style and code"
     )
@@ -67,70 +85,112 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@dataclass
-class Memory:
-    """Crops of pictures with what the loss network sees in them, which is computed when first needed.
+@dataclass(frozen=True)
+class Collection:
+    """Crops of pictures and what is seen in them, which takes longer to compute than a step.
 
     Attributes:
-        cut: gives another crop, (3, size, size) uint8.
-        describe: (1, 3, size, size) float in 0..1 -> what is to be remembered, (1, ...) each.
+        crops: (N, 3, size, size) uint8.
+        seen: (N, ...) each.
     """
 
-    cut: Callable[[], Tensor]
-    describe: Callable[[Tensor], dict[str, Tensor]]
-    chance: random.Random
+    crops: Tensor
+    seen: dict[str, Tensor]
     device: str
-    known: list[tuple[Tensor, dict[str, Tensor]]] = field(default_factory=list)
+
+    @classmethod
+    def gathered(
+        cls,
+        count: int,
+        cut: Callable[[], Tensor],
+        describe: Callable[[Tensor], dict[str, Tensor]],
+        device: str,
+        path: Path,
+    ) -> Collection:
+        """As kept in the file, or gathered and kept there.
+
+        Args:
+            count: how many.
+            cut: gives another crop, (3, size, size) uint8.
+            describe: (n, 3, size, size) float in 0..1 -> what is to be remembered, (n, ...) each.
+            device: where `describe` computes and crops go.
+            path: of the file.
+        """
+        if not path.exists():
+            crops = torch.stack([cut() for _ in range(count)])
+            with torch.no_grad():
+                parts = [describe(as_floats(part, device)) for part in crops.split(8)]
+            seen = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+            write_checkpoint(path, {"crops": crops} | seen)
+        seen = torch.load(path, weights_only=True, map_location=device)
+        return cls(seen.pop("crops"), seen, device)
 
     def batch(self, count: int) -> tuple[Tensor, dict[str, Tensor]]:
         """(count, 3, size, size) float in 0..1, and what is seen in them."""
-        drawn = [self.sample() for _ in range(count)]
-        crops = torch.cat([crop for crop, _ in drawn]).contiguous(memory_format=torch.channels_last)
-        return crops, {name: torch.cat([seen[name] for _, seen in drawn]) for name in drawn[0][1]}
-
-    def sample(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """One crop, (1, 3, size, size), and what is seen in it: half of them were drawn before."""
-        if self.known and self.chance.random() < (0.6 if len(self.known) < KEPT else 0.95):
-            crop, found = self.chance.choice(self.known)
-            return as_floats(crop, self.device), {name: seen.float() for name, seen in found.items()}
-        crop = self.cut()
-        with torch.no_grad():
-            found = self.describe(as_floats(crop, self.device))
-        if len(self.known) >= KEPT:
-            self.known.pop(self.chance.randrange(KEPT))
-        self.known.append((crop, {name: seen.half() for name, seen in found.items()}))
-        return as_floats(crop, self.device), found
+        drawn = torch.randint(len(self.crops), (count,))
+        seen = {name: tensor[drawn].float() for name, tensor in self.seen.items()}
+        return as_floats(self.crops[drawn], self.device), seen
 
 
-def as_floats(crop: Tensor, device: str) -> Tensor:
-    """(3, H, W) uint8 -> (1, 3, H, W) float in 0..1."""
-    return (crop[None].to(device).float() / 255).contiguous(memory_format=torch.channels_last)
+def as_floats(crops: Tensor, device: str) -> Tensor:
+    """uint8 -> float in 0..1."""
+    return (crops.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass
 class Styles:
-    """Crops of paintings and, a `share` of them, of photographs."""
+    """Crops of paintings and, shares of them, of photographs as they are and painted by the gallery."""
 
     paintings: list[Path]
     photographs: Photographs
     size: int
-    share: float
+    plain: float
+    painted: float
     chance: random.Random
     opened: dict[Path, Image.Image] = field(default_factory=dict)
 
     def cut(self) -> Tensor:
         """(3, size, size) uint8."""
-        if self.chance.random() < self.share:
+        crop = self.plain_cut()
+        drawn = self.chance.random()
+        if drawn < PALETTES:
+            crop = in_colours_of(crop, self.plain_cut())
+        elif drawn < PALETTES + RECOLOURED:
+            crop = recoloured(crop, self.chance)
+        return (crop * 255).round().byte()
+
+    def plain_cut(self) -> Tensor:
+        """(3, size, size) in 0..1, in its own colours."""
+        drawn = self.chance.random()
+        if drawn < self.plain + self.painted:
             crop = to_tensor(self.photographs.crop(self.size))
+            if drawn < self.painted:
+                crop = self.paint(crop)
         else:
             path = self.chance.choice(self.paintings)
             if path not in self.opened:
                 with Image.open(path) as picture:
                     self.opened[path] = shorter_side(picture.convert("RGB"), 2 * self.size)
             crop = random_crop(self.opened[path], self.size, self.chance)
-        if self.chance.random() < 0.4:
-            crop = recoloured(crop, self.chance)
-        return (crop * 255).round().byte()
+        return crop
+
+    def paint(self, photo: Tensor) -> Tensor:
+        """(3, size, size) in a blend of the gallery's styles."""
+        count = self.chance.randint(1, BLENDED)
+        weights = [self.chance.uniform(0.1, 1) for _ in range(count)]
+        code = np.tensordot(weights, self.chance.sample(self.codes, count), 1) / sum(weights)
+        noise = white_noise(self.size, self.size, self.chance.randrange(1000))
+        picture = np.ascontiguousarray(photo.permute(1, 2, 0).numpy())
+        painted = self.gallery.paint(picture, noise, code.astype(np.float32), None, nothing)
+        return torch.from_numpy(painted).permute(2, 0, 1).clamp(0, 1)
+
+    @cached_property
+    def gallery(self) -> GalleryPainter:
+        return GalleryPainter()
+
+    @cached_property
+    def codes(self) -> list[np.ndarray]:
+        return list(gallery.load().codes)
 
 
 def fitting(styles: Styles, photographs: Photographs) -> tuple[Tensor, Tensor]:
@@ -139,31 +199,29 @@ def fitting(styles: Styles, photographs: Photographs) -> tuple[Tensor, Tensor]:
     return photographs.batch(32, 128), torch.stack(cuts)
 
 
-def described(features: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Gram matrices and moments of each of `LAYERS`."""
-    found: dict[str, Tensor] = {}
-    for name in LAYERS:
-        x = features[name].float()
-        found[f"gram.{name}"] = gram(x)
-        found[f"moments.{name}"] = torch.cat(statistics(x), 1)
-    return found
+def grams(features: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Gram matrices of each of `LAYERS`."""
+    return {name: gram(features[name]) for name in LAYERS}
 
 
-def write_sheet(painter: TorchArbitrary, photos: Tensor, styles: list[Tensor], path: Path) -> None:
+def write_sheet(painter: TorchArbitrary, photos: Tensor, styles: Tensor, path: Path) -> None:
     """The photographs, and under them a row for each style, which stands at its end."""
     with torch.no_grad():
         rows = [torch.cat([*photos, torch.ones_like(photos[0])], 2)]
         for style in styles:
-            code = painter.encode(style).expand(len(photos), -1)
+            code = painter.encode(style[None]).expand(len(photos), -1)
             side = photos.shape[-1]
-            rows.append(torch.cat([*painter(photos, code), style[0, :, :side, :side]], 2))
+            rows.append(torch.cat([*painter(photos, code), style[:, :side, :side]], 2))
     array = (torch.cat(rows, 1).clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     Image.fromarray(array).save(path)
 
 
 def export(painter: TorchArbitrary, steps: int, path: Path) -> None:
-    """Write the weights as float16."""
-    tensors = {name: value.detach().half().contiguous() for name, value in painter.exported().items()}
+    """Write the weights; those of convolutions as float16."""
+    tensors = {
+        name: value.detach().to(torch.float16 if name.endswith(".weight") else torch.float32).contiguous()
+        for name, value in painter.exported().items()
+    }
     metadata = {"fingerprint": fingerprint(tensors), "steps": str(steps)}
     save_file(tensors, path, metadata | {"licence": "Apache-2.0, see CREDITS.md"})
     path.chmod(0o644)
@@ -178,79 +236,86 @@ def main() -> None:
     photographs = Photographs(options.data, options.hold_out, options.seed)
     chance = random.Random(options.seed)
     paintings = [options.data / "paintings" / style["painting"] for style in read_styles()]
-    styles = Styles(paintings, photographs, options.style_crop, options.photographs, chance)
+    paintings += sorted(options.paintings.iterdir()) if options.paintings else []
+    styles = Styles(paintings, photographs, options.style_crop, options.photographs, options.painted, chance)
     last = LAYERS[-1]
     painter = TorchArbitrary().to(device)
-    remembered = "style" in options.frozen
-
-    def styled(image: Tensor) -> dict[str, Tensor]:
-        seen = {"summary": painter.summary(image)} if remembered else {}
-        return described(activations(vgg, image, last)) | seen
-
-    targets = Memory(styles.cut, styled, chance, device)
-    scenes = Memory(
-        lambda: (to_tensor(photographs.crop(options.crop)) * 255).round().byte(),
-        lambda image: {last: activations(vgg, image, last)[last]},
-        chance,
-        device,
-    )
-    samples = photographs.batch(3, options.style_crop).to(device)
-
-    step, spent = 0, 0.0
-    options.run.mkdir(parents=True, exist_ok=True)
+    known = {eye for eye in ("style", "photo") if eye in options.frozen}
     checkpoint = options.run / "checkpoint.pt"
-    for name, tensor in painter.exported().items():
-        tensor.requires_grad_(name.split(".")[0] not in options.frozen)
-    trained = [tensor for tensor in painter.parameters() if tensor.requires_grad]
-    optimiser = torch.optim.Adam(trained, betas=(0.9, 0.99))
-    average = copy.deepcopy(painter).requires_grad_(False)
+    options.run.mkdir(parents=True, exist_ok=True)
+    saved: dict[str, Any] = {}
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
         painter.load_state_dict(saved["painter"])
+    elif options.from_bundled:
+        painter.take({name: torch.from_numpy(value) for name, value in arbitrary.load().weights.items()})
+    elif options.microast:
+        photos, pictures = fitting(styles, photographs)
+        weights = narrowed(from_microast(options.microast), photos, pictures)
+        painter.take(centred(weights, photos))
+
+    def cut() -> Tensor:
+        return (to_tensor(photographs.crop(options.crop)) * 255).round().byte()
+
+    def styled(image: Tensor) -> dict[str, Tensor]:
+        found = {name: x.half() for name, x in grams(activations(vgg, image, last)).items()}
+        return found | {"summary": painter.summary(image)}
+
+    def shown(image: Tensor) -> dict[str, Tensor]:
+        return {last: activations(vgg, image, last)[last].half(), "seen": painter.see(image).half()}
+
+    run = options.run
+    targets = Collection.gathered(options.styles, styles.cut, styled, device, run / "styles.pt")
+    scenes = Collection.gathered(options.scenes, cut, shown, device, run / "scenes.pt")
+    samples, models = as_floats(scenes.crops[:3], device), as_floats(targets.crops[:4], device)
+
+    step, spent = 0, 0.0
+    groups: list[dict[str, Any]] = []
+    for name, tensor in painter.exported().items():
+        layer = name.split(".")[0]
+        tensor.requires_grad_(layer not in ("usual", *options.frozen))
+        if tensor.requires_grad:
+            rate = options.rate if layer == "correction" else options.painter_rate
+            groups.append({"params": [tensor], "rate": rate})
+    trained = [tensor for group in groups for tensor in group["params"]]
+    optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
+    if not saved and not options.from_bundled:
+        painter.measure(targets.seen["summary"])
+    average = copy.deepcopy(painter).requires_grad_(False)
+    if saved:
         average.load_state_dict(saved["average"])
         if saved["frozen"] == options.frozen:
             optimiser.load_state_dict(saved["optimiser"])
         step, spent = saved["step"], saved["spent"]
-        photographs.random.seed(options.seed + step)
-        chance.seed(options.seed + step)
-    else:
-        if options.microast:
-            painter.take(narrowed(from_microast(options.microast), *fitting(styles, photographs)))
-        elif options.from_bundled:
-            painter.take({name: torch.from_numpy(value) for name, value in arbitrary.load().weights.items()})
-        average.load_state_dict(painter.state_dict())
-    shown = [targets.sample()[0] for _ in range(4)]
+        torch.manual_seed(options.seed + step)
 
     def save() -> None:
         state = {"painter": painter.state_dict(), "average": average.state_dict()}
         state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
         write_checkpoint(checkpoint, state | {"step": step, "spent": spent})
-        write_sheet(average, samples, shown, options.run / "sheet.png")
+        write_sheet(average, samples, models, options.run / "sheet.png")
 
-    sums = torch.zeros(4)
+    logged: list[Tensor] = []
     last_saved = spent
     while spent < options.minutes * 60:
         began = time.monotonic()
-        optimiser.param_groups[0]["lr"] = rate_now(options.rate, step, spent, options.minutes)
+        for group in optimiser.param_groups:
+            group["lr"] = rate_now(group["rate"], step, spent, options.minutes)
         pictures, wanted = targets.batch(options.batch)
         photo, scene = scenes.batch(options.batch)
-        summary = wanted["summary"] if remembered else painter.summary(pictures)
-        painting = painter(photo, painter.code(summary))
+        summary = wanted["summary"] if "style" in known else painter.summary(pictures)
+        seen = scene["seen"] if "photo" in known else painter.see(photo)
+        painting = painter.paint(seen, painter.code(summary, options.noise))
         features = activations(vgg, painting, last)
         content = relative(features[last], scene[last])
-        apart = {name: relative(x, wanted[name]) for name, x in described(features).items()}
-        grams, moments = (
-            torch.stack([apart[f"{kind}.{name}"] for name in LAYERS]).mean(0) for kind in ("gram", "moments")
-        )
-        distances = torch.stack([content, grams, moments])
-        stamps = lattice(painting)
-        parts = torch.cat([distances.mean(1), stamps[None]])
-        logarithms = torch.cat([distances.log().mean(1), stamps[None]])
-        weights = parts.new_tensor(
-            [options.content_weight, options.gram_weight, options.moments_weight, options.lattice_weight]
-        )
+        apart = [relative(x, wanted[name]) for name, x in grams(features).items()]
+        style = torch.stack(apart, 1)
+        logarithm = (1 - EACH) * style.mean(1).log() + EACH * style.log().mean(1)
+        stamps, rough = lattice(painting), total_variation(painting)
         # Of logarithms, so that a per cent is a per cent: some styles are ten times farther than others.
-        loss = (logarithms * weights).sum() + options.tv_weight * total_variation(painting)
+        loss = options.content_weight * content.log().mean() + options.gram_weight * logarithm.mean()
+        loss = loss + options.lattice_weight * stamps + options.tv_weight * rough
+        parts = torch.stack([content.mean(), style.mean(), stamps, rough])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 2.0)
@@ -258,11 +323,12 @@ def main() -> None:
         step += 1
         follow(average, painter, kept_share(options.average, step))
         spent += time.monotonic() - began
-        sums += parts.detach().cpu()
+        logged.append(parts.detach().cpu())
         if step % LOGGED == 0:
+            means = torch.stack(logged).mean(0)
             with (options.run / "log.csv").open("a") as log:
-                log.write(f"{step},{spent:.0f}," + ",".join(f"{value:.4f}" for value in sums / LOGGED) + "\n")
-            sums.zero_()
+                log.write(f"{step},{spent:.0f}," + ",".join(f"{value:.4f}" for value in means) + "\n")
+            logged.clear()
         if spent - last_saved > 240:
             save()
             last_saved = spent

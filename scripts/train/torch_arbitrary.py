@@ -11,15 +11,24 @@ from torch import Tensor, nn
 
 from impasto.engines.arbitrary import (
     CODE_LENGTH,
+    EYE,
     LEVELS,
+    MIDDLE,
     PARTS,
     QUARTER,
     convolutions,
+    corrected,
+    depths,
     draft,
     encode,
+    finish,
     forward,
     layout,
+    match,
+    matched,
+    see,
     summary,
+    unbiased,
 )
 from impasto.runtime.torch_executor import TorchOps
 
@@ -32,41 +41,72 @@ class TorchArbitrary(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tensors = nn.ParameterDict()
+        tensors: dict[str, Tensor] = {}
         for name, (out, channels, kernel) in convolutions().items():
             weight = torch.empty(out, channels, kernel, kernel)
             nn.init.kaiming_normal_(weight, nonlinearity="relu")
-            self.tensors[_key(f"{name}.weight")] = nn.Parameter(weight)
-            self.tensors[_key(f"{name}.bias")] = nn.Parameter(torch.zeros(out))
+            tensors[f"{name}.weight"] = torch.zeros_like(weight) if name == "correction" else weight
+            if name not in unbiased():
+                tensors[f"{name}.bias"] = torch.zeros(out)
+        tensors["usual.gain"], tensors["usual.bias"] = torch.ones(EYE, 1, 1), torch.zeros(EYE, 1, 1)
+        tensors["usual.scale"] = torch.ones(CODE_LENGTH, 1, 1)
+        self.names = list(tensors)
+        self.tensors = nn.ParameterDict({_key(name): nn.Parameter(x) for name, x in tensors.items()})
 
     def exported(self) -> dict[str, Tensor]:
         """The weights as `Ops` implementations expect them."""
-        names = [f"{name}.{kind}" for name in convolutions() for kind in ("weight", "bias")]
-        return {name: self.tensors[_key(name)] for name in names}
+        return {name: self.tensors[_key(name)] for name in self.names}
 
     def take(self, exported: Mapping[str, Tensor]) -> None:
-        """Go on from weights as `exported` gives them."""
+        """Go on from weights as `exported` gives them; those that are missing stay."""
         with torch.no_grad():
-            for name, tensor in self.exported().items():
-                tensor.copy_(exported[name])
+            for name, tensor in exported.items():
+                self.tensors[_key(name)].copy_(tensor)
+
+    def ops(self) -> TorchOps:
+        return TorchOps(self.exported())
 
     def encode(self, picture: Tensor) -> Tensor:
         """(N, 3, H, W) sRGB in 0..1 -> (N, code length)."""
-        return self.code(self.summary(picture))
+        return encode(self.ops(), picture)[:, :, 0, 0]
 
     def summary(self, picture: Tensor) -> Tensor:
-        """(N, 3, H, W) sRGB in 0..1 -> what `code` takes, (N, its channels, 1, 1)."""
-        return summary(TorchOps(self.exported()), picture)
+        """Statistics of (N, 3, H, W) sRGB in 0..1: (N, `EYE`, 1, 1)."""
+        return summary(self.ops(), picture)
 
-    def code(self, summary: Tensor) -> Tensor:
-        """What `summary` gave -> (N, code length)."""
-        return TorchOps(self.exported()).conv(summary, "code")[:, :, 0, 0]
+    def matched(self, summary: Tensor) -> Tensor:
+        """The code of such statistics without what is learned: (N, code length, 1, 1)."""
+        return matched(self.ops(), summary)
+
+    def code(self, summary: Tensor, noise: float = 0) -> Tensor:
+        """The code of such statistics, learned with so many deviations of noise: (N, code length)."""
+        noisy = summary + noise * torch.randn_like(summary) / self.exported()["usual.gain"]
+        return (self.matched(summary) + corrected(self.ops(), noisy))[:, :, 0, 0]
+
+    def see(self, image: Tensor) -> Tensor:
+        """What of (N, 3, H, W) sRGB in 0..1 is matched: (N, `QUARTER`, H/4, W/4)."""
+        return see(self.ops(), image)
+
+    def paint(self, seen: Tensor, code: Tensor) -> Tensor:
+        """What was seen of a photograph and (N, code length) -> (N, 3, H, W)."""
+        ops = self.ops()
+        painted = finish(ops, match(ops, seen, code), code)
+        within = painted.clamp(0, 1)
+        return within + SLACK * (painted - within)
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         """(N, 3, H, W) sRGB in 0..1 and (N, code length) -> (N, 3, H, W)."""
-        painted = forward(TorchOps(self.exported()), image, code)
-        within = painted.clamp(0, 1)
-        return within + SLACK * (painted - within)
+        return self.paint(self.see(image), code)
+
+    def measure(self, summaries: Tensor) -> None:
+        """Learn from statistics of many pictures, (N, `EYE`, 1, 1), what is usual of them and of codes."""
+        with torch.no_grad():
+            gain = 1 / (summaries.std(0) + 1e-6)
+            codes = self.matched(summaries).std(0)
+            # Within a kind of numbers, halfway between its size and each number's own.
+            kinds = torch.cat([kind.mean().expand_as(kind) for kind in codes.split(QUARTER)])
+            usual = {"gain": gain, "bias": -summaries.mean(0) * gain, "scale": (codes * kinds).sqrt()}
+            self.take({f"usual.{name}": tensor for name, tensor in usual.items()})
 
 
 def _key(name: str) -> str:
@@ -99,20 +139,38 @@ def from_microast(folder: Path) -> dict[str, Tensor]:
             put(f"{level}.{index}", "decoder", f"{theirs}.conv{index + 1}")
     for name, theirs in (("half", 1), ("half.mix", 3), ("full", 6), ("full.mix", 8), ("out", 10)):
         put(name, "decoder", f"dec3.{theirs}")
-    weight, bias = torch.zeros(CODE_LENGTH, 2 * len(LEVELS) * QUARTER), torch.zeros(CODE_LENGTH)
+    length = len(LEVELS) * len(PARTS) * QUARTER
+    weight, bias = torch.zeros(length, 2 * len(LEVELS) * QUARTER), torch.zeros(length)
     for at in range(len(LEVELS)):
         deviation = torch.arange(QUARTER) + 2 * at * QUARTER
         for index, part in enumerate(PARTS):
             rows = torch.arange(QUARTER) + (len(PARTS) * at + index) * QUARTER
             seen = deviation if part == "deviation" else deviation + QUARTER
-            if part in ("deviation", "mean"):
+            if part in ("deviation", "bend"):
                 weight[rows, seen] = 1
                 continue
             theirs = f"{'weight' if part == 'gain' else 'bias'}{at + 1}.0.conv_layer"
             # The mean of a convolved plane is that of the plane, times the sum of the kernel.
             weight[rows, seen] = parts["modulator"][f"{theirs}.weight"].sum((1, 2, 3))
             bias[rows] = parts["modulator"][f"{theirs}.bias"]
+    # What convolutions whose bias is in the code make of a flat picture.
+    for name in sorted(unbiased()):
+        found[f"code.{name}.weight"] = found[f"{name}.weight"].sum((2, 3), keepdim=True)
+        found[f"code.{name}.bias"] = found.pop(f"{name}.bias")
+    found["out.bias"] = found["out.bias"] - float(MIDDLE)
     return found | {"code.weight": weight[..., None, None], "code.bias": bias}
+
+
+def centred(weights: Mapping[str, Tensor], photos: Tensor) -> dict[str, Tensor]:
+    """The same network, whose features at `LEVELS` are without their mean over photographs, (N, 3, H, W),
+    so that bfloat16 holds more of what is left; the norms take that off in any case."""
+    *_, near, far = (x.mean((0, 2, 3)) for x in depths(TorchOps(weights), photos, "photo"))
+    shifts = {
+        "photo.near.1": -near,
+        "photo.far.0": weights["photo.far.0.weight"].sum((2, 3)) @ near,
+        "photo.far.1": near - far,
+    }
+    return dict(weights) | {f"{name}.bias": weights[f"{name}.bias"] + shift for name, shift in shifts.items()}
 
 
 def ungrouped(weight: Tensor, inputs: int) -> Tensor:
@@ -130,11 +188,12 @@ def narrowed(wide: Mapping[str, Tensor], photos: Tensor, styles: Tensor) -> dict
     """Weights with the kernels of `convolutions` where those of `wide` are larger, which takes three fifths
     of the time: what they made of the pictures, both (N, 3, H, W), is made anew by least squares."""
     ops = TorchOps(wide)
-    code = encode(ops, styles)[:, :, 0, 0]
+    code = matched(ops, summary(ops, styles))[:, :, 0, 0]
     found = dict(wide)
     found |= _fitted("photo.full", photos, ops.conv(photos, "photo.full"))
     strokes = layout(TorchOps(found), photos, code)
-    found |= _fitted("out", draft(TorchOps(found), strokes), forward(ops, photos, code))
+    wanted = forward(ops, photos, code) - MIDDLE
+    found |= _fitted("out", draft(TorchOps(found), strokes, code), wanted)
     return found
 
 

@@ -93,11 +93,13 @@ class GalleryEngine:
         around = ((above, below), (left, right))
         code = self.mix(styles, check)
         painter: Painter = self.gallery if code.painter == self.gallery.fingerprint else self.arbitrary
+        if mask is None and painter.strict:
+            mask = np.ones((height, width), np.float32)
         painted = painter.paint(
             np.pad(picture, (*around, (0, 0)), "symmetric"),
             np.pad(noise, around, "symmetric"),
             code.values,
-            None if mask is None else np.pad(mask, around, "symmetric"),
+            None if mask is None else np.pad(mask, around),
             check,
         )
         return painted[above : above + height, left : left + width]

@@ -53,10 +53,13 @@ class Painter(Protocol):
     Attributes:
         fingerprint: identifies the codes that steer it.
         device: where it runs, for the user to read.
+        strict: whether what lies beyond a picture's borders, which mirrors it, must not count in its
+            statistics.
     """
 
     fingerprint: str
     device: str
+    strict: ClassVar[bool]
 
     def paint(
         self, picture: np.ndarray, noise: np.ndarray, code: np.ndarray, mask: np.ndarray | None, check: Check
@@ -78,6 +81,8 @@ class Painter(Protocol):
 
 class GalleryPainter:
     """The network of `engines.painter`, with a trained code for each style of the gallery."""
+
+    strict: ClassVar[bool] = False
 
     def __init__(self, weights: Path = gallery.FILE) -> None:
         loaded = gallery.load(weights)
@@ -122,11 +127,16 @@ class ArbitraryPainter:
     """The network of `engines.arbitrary`, which also predicts the code of a picture."""
 
     LEVELS: ClassVar[tuple[int, ...]] = (arbitrary.DIVISOR,)
+    strict: ClassVar[bool] = True
 
     def __init__(self, weights: Path = arbitrary_model.FILE) -> None:
         loaded = arbitrary_model.load(weights)
         self.fingerprint, self.tensors = loaded.fingerprint, loaded.weights
-        self.whole = executor(arbitrary.forward, self.tensors, (3,), (arbitrary.CODE_LENGTH,))
+
+        def build(ops: Ops, image: Any, quarter: Any, code: Any) -> Any:
+            return arbitrary.forward(ops, image, code, {arbitrary.DIVISOR: quarter})
+
+        self.whole = executor(build, self.tensors, (3, 1), (arbitrary.CODE_LENGTH,))
         self.device = self.whole.device
         self._predicted: dict[bytes, np.ndarray] = {}
 
@@ -143,21 +153,10 @@ class ArbitraryPainter:
         self, picture: np.ndarray, noise: np.ndarray, code: np.ndarray, mask: np.ndarray | None, check: Check
     ) -> np.ndarray:
         """See `Painter.paint`; it has no use for the noise."""
-        region = pooled(mask, self.LEVELS)
+        (region,) = pooled(np.ones(picture.shape[:2], np.float32) if mask is None else mask, self.LEVELS)
         if picture.shape[0] * picture.shape[1] > WHOLE_PIXELS:
-            painted = self.strips.paint(picture, code, check, region)
-        elif region:
-            painted = self.guided([picture, *region], [code], check)
-        else:
-            painted = self.whole([picture], [code], check)
-        return painted.clip(0, 1)
-
-    @cached_property
-    def guided(self) -> Executor:
-        def build(ops: Ops, image: Any, quarter: Any, code: Any) -> Any:
-            return arbitrary.forward(ops, image, code, {arbitrary.DIVISOR: quarter})
-
-        return executor(build, self.tensors, (3, 1), (arbitrary.CODE_LENGTH,))
+            return self.strips.paint(picture, code, check, region).clip(0, 1)
+        return self.whole([picture, region], [code], check).clip(0, 1)
 
     @cached_property
     def strips(self) -> ArbitraryStrips:
@@ -165,7 +164,8 @@ class ArbitraryPainter:
 
     @cached_property
     def encoder(self) -> Executor:
-        return executor(arbitrary.encode, self.tensors, (3,), ())
+        # Codes outlast a processor, and a statistic may be a hundred times what tells two styles apart.
+        return executor(arbitrary.encode, self.tensors, (3,), (), exact=True)
 
 
 def pooled(mask: np.ndarray | None, levels: Sequence[int]) -> list[np.ndarray]:
@@ -179,13 +179,13 @@ def pooled(mask: np.ndarray | None, levels: Sequence[int]) -> list[np.ndarray]:
     """
     if mask is None:
         return []
-    height, width = mask.shape
-    counted = SURROUNDINGS + (1 - SURROUNDINGS) * mask
-    means = (
-        counted.reshape(height // level, level, width // level, level).mean((1, 3), np.float32)
-        for level in levels
-    )
-    return [(weight / weight.mean())[..., None] for weight in means]
+    weights: list[np.ndarray] = []
+    for level in levels:
+        rows = mask.reshape(-1, level, mask.shape[1]).sum(1)
+        covered = rows.reshape(len(rows), -1, level).sum(2) / level**2
+        weight = SURROUNDINGS + (1 - SURROUNDINGS) * covered
+        weights.append((weight / weight.mean())[..., None])
+    return weights
 
 
 def white_noise(height: int, width: int, seed: int) -> np.ndarray:

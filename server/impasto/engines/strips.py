@@ -116,32 +116,22 @@ class ArbitraryStrips:
     """`arbitrary.forward` in three stages."""
 
     def __init__(self, weights: Weights) -> None:
-        self.weights = weights
+        self.see = executor(arbitrary.see, weights, (3,), ())
 
-        def see(ops: Ops, image: Any) -> Any:
-            return arbitrary.see(ops, image, "photo")[-1]
-
-        self.see = executor(see, weights, (3,), ())
-        self.match = executor(arbitrary.match, weights, (arbitrary.QUARTER,), (arbitrary.CODE_LENGTH,))
-        self.finish = executor(arbitrary.finish, weights, (arbitrary.QUARTER,), ())
-
-    @cached_property
-    def guided_match(self) -> Executor:
         def match(ops: Ops, seen: Any, quarter: Any, code: Any) -> Any:
             return arbitrary.match(ops, seen, code, {arbitrary.DIVISOR: quarter})
 
-        return executor(match, self.weights, (arbitrary.QUARTER, 1), (arbitrary.CODE_LENGTH,))
+        self.match = executor(match, weights, (arbitrary.QUARTER, 1), (arbitrary.CODE_LENGTH,))
+        self.finish = executor(arbitrary.finish, weights, (arbitrary.QUARTER,), (arbitrary.CODE_LENGTH,))
 
-    def paint(
-        self, picture: np.ndarray, code: np.ndarray, check: Check, region: Sequence[np.ndarray] = ()
-    ) -> np.ndarray:
+    def paint(self, picture: np.ndarray, code: np.ndarray, check: Check, region: np.ndarray) -> np.ndarray:
         """Paint a whole picture.
 
         Args:
             picture: (H, W, 3) float32, sides multiples of `arbitrary.MULTIPLE`.
             code: (L,) float32.
             check: see `Check`.
-            region: a weight (H/4, W/4, 1) of mean 1, or nothing for all.
+            region: a weight (H/4, W/4, 1) of mean 1.
 
         Returns:
             (H, W, 3) float32, sRGB.
@@ -151,10 +141,9 @@ class ArbitraryStrips:
         for strip in strips(height, width, SEEN):
             part = self.see([picture[4 * strip.top : 4 * strip.bottom]], [], check)
             seen[strip.start : strip.stop] = strip.own(part, 1)
-        match = self.guided_match if region else self.match
-        strokes = match([seen, *region], [code], check)
+        strokes = self.match([seen, region], [code], check)
         painted = np.empty((height, width, 3), np.float32)
         for strip in strips(height, width, FINISHED):
-            part = self.finish([strokes[strip.top : strip.bottom]], [], check)
+            part = self.finish([strokes[strip.top : strip.bottom]], [code], check)
             painted[4 * strip.start : 4 * strip.stop] = strip.own(part, 4)
         return painted

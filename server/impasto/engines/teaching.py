@@ -108,8 +108,8 @@ class Lesson:
         self.ops = TorchOps({name: torch.from_numpy(x).to(device, dtype) for name, x in weights.items()})
         self.predicted, begun = (torch.from_numpy(x).to(device)[None] for x in (predicted, code))
         # The parts of a code differ in size by orders of magnitude, and Adam takes steps of one size.
-        sizes = self.predicted.reshape(-1, QUARTER).abs().mean(1, keepdim=True).clamp(min=1e-3)
-        self.sizes = sizes.expand(-1, QUARTER).reshape(1, -1)
+        kinds = self.predicted.abs().split(QUARTER, 1)
+        self.sizes = torch.cat([kind.mean().clamp(min=1e-3).expand_as(kind) for kind in kinds], 1)
         self.moved = ((begun - self.predicted) / self.sizes).requires_grad_()
         self.average, self.content_weight = self.moved.detach().clone(), CONTENT_WEIGHT
         self.adam = torch.optim.Adam([self.moved], RATE, betas=BETAS)

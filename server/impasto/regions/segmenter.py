@@ -90,12 +90,12 @@ def forward(ops: Ops, picture: Tensor) -> Tensor:
         (N, classes, (H + 1) / 2, (W + 1) / 2) float: the probabilities of the classes, of sum 1, at
         every second pixel, the first and the last included.
     """
-    x = ops.relu6(ops.convolve(picture, "stem", stride=2))
+    x = ops.clamp(ops.convolve(picture, "stem", stride=2), 0.0, 6.0)
     before = STEM
     detail = x
     for index, (channels, stride, dilation) in enumerate(BLOCKS):
-        y = ops.relu6(ops.convolve(x, f"block{index}.expand")) if index else x
-        y = ops.relu6(ops.convolve(y, f"block{index}.see", stride, dilation))
+        y = ops.clamp(ops.convolve(x, f"block{index}.expand"), 0.0, 6.0) if index else x
+        y = ops.clamp(ops.convolve(y, f"block{index}.see", stride, dilation), 0.0, 6.0)
         if index == DETAILED:
             detail = ops.relu(ops.convolve(y, "detail"))
         y = ops.convolve(y, f"block{index}.project")

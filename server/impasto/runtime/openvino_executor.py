@@ -36,8 +36,8 @@ class OpenVinoOps:
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
 
-    def conv(self, x: Any, name: str, stride: int = 1, bias: bool = True) -> Any:
-        weight, shift = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias") if bias else None
+    def conv(self, x: Any, name: str, stride: int = 1) -> Any:
+        weight, shift = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
         if len(weight) <= FEW and stride == 1:
             length = weight.shape[-1]
             taps = np.stack([np.eye(length, length + 1, row) for row in range(2)])
@@ -108,8 +108,8 @@ class OpenVinoOps:
     def relu(self, x: Any) -> Any:
         return opset13.relu(x)
 
-    def relu6(self, x: Any) -> Any:
-        return opset13.clamp(x, 0.0, 6.0)
+    def clamp(self, x: Any, lowest: float, highest: float) -> Any:
+        return opset13.clamp(x, lowest, highest)
 
     def add(self, x: Any, y: Any) -> Any:
         return opset13.add(x, y)

@@ -13,10 +13,10 @@ Tensor = Any
 class Ops(Protocol):
     """Planes are (N, C, H, W), pixels (N, H, W, C), tokens (..., tokens, C)."""
 
-    def conv(self, x: Tensor, name: str, stride: int = 1, bias: bool = True) -> Tensor:
+    def conv(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
         """Convolve with the weights called `name`, borders replicated, size kept (or halved).
 
-        Without `bias` it leaves out that of the weights. For four channels or fewer, sides must be even.
+        For four channels or fewer, sides must be even.
         """
         ...
 
@@ -44,9 +44,7 @@ class Ops(Protocol):
 
     def relu(self, x: Tensor) -> Tensor: ...
 
-    def relu6(self, x: Tensor) -> Tensor:
-        """ReLU that ends at 6."""
-        ...
+    def clamp(self, x: Tensor, lowest: float, highest: float) -> Tensor: ...
 
     def add(self, x: Tensor, y: Tensor) -> Tensor: ...
 

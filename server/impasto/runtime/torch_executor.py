@@ -20,12 +20,12 @@ class TorchOps:
         self.weights = weights
         self.dtype = next(iter(weights.values())).dtype
 
-    def conv(self, x: Tensor, name: str, stride: int = 1, bias: bool = True) -> Tensor:
+    def conv(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
         weight = self.weights[f"{name}.weight"]
         margin = weight.shape[-1] // 2
         # Features that a norm or a code had a part in come in float32.
         x = F.pad(x.to(self.dtype), (margin, margin, margin, margin), mode="replicate")
-        return F.conv2d(x, weight, self.weights.get(f"{name}.bias") if bias else None, stride)
+        return F.conv2d(x, weight, self.weights.get(f"{name}.bias"), stride)
 
     def conv_doubled(self, x: Tensor, name: str, beside: Tensor | None = None) -> Tensor:
         x = F.interpolate(x, scale_factor=2.0, mode="nearest")
@@ -49,8 +49,8 @@ class TorchOps:
     def relu(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
-    def relu6(self, x: Tensor) -> Tensor:
-        return F.relu6(x)
+    def clamp(self, x: Tensor, lowest: float, highest: float) -> Tensor:
+        return x.clamp(lowest, highest)
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return x + y
