@@ -85,9 +85,8 @@ def test_openvino_and_torch_paint_the_same_in_any_style(monkeypatch: pytest.Monk
 
     def run(device: str) -> np.ndarray:
         monkeypatch.setenv("IMPASTO_DEVICE", device)
-        code = executor(arbitrary.encode, weights, (3,), (), exact=True)([photo(150, 130, 1)], [], nothing)[
-            0, 0
-        ]
+        encoder = executor(arbitrary.encode, weights, (3,), (), exact=True)
+        code = encoder([photo(150, 130, 1)], [], nothing)[0, 0]
         assert code.shape == (arbitrary.CODE_LENGTH,)
         painter = executor(arbitrary.forward, weights, (3,), (arbitrary.CODE_LENGTH,))
         return painter([photo()], [code], nothing)

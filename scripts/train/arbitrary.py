@@ -116,14 +116,15 @@ class Collection:
             device: where `describe` computes and crops go.
             path: of the file.
         """
-        if not path.exists():
-            crops = torch.stack([cut() for _ in range(count)])
-            with torch.no_grad():
-                parts = [describe(as_floats(part, device)) for part in crops.split(8)]
-            seen = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-            write_checkpoint(path, {"crops": crops} | seen)
-        seen = torch.load(path, weights_only=True, map_location=device)
-        return cls(seen.pop("crops"), seen, device)
+        if path.exists():
+            seen = torch.load(path, weights_only=True, map_location=device)
+            return cls(seen.pop("crops"), seen, device)
+        crops = torch.stack([cut() for _ in range(count)]).to(device)
+        with torch.no_grad():
+            parts = [describe(as_floats(part, device)) for part in crops.split(8)]
+        seen = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        write_checkpoint(path, {"crops": crops} | seen)
+        return cls(crops, seen, device)
 
     def batch(self, count: int) -> tuple[Tensor, dict[str, Tensor]]:
         """(count, 3, size, size) float in 0..1, and what is seen in them."""
@@ -264,9 +265,8 @@ def main() -> None:
     def shown(image: Tensor) -> dict[str, Tensor]:
         return {last: activations(vgg, image, last)[last].half(), "seen": painter.see(image).half()}
 
-    run = options.run
-    targets = Collection.gathered(options.styles, styles.cut, styled, device, run / "styles.pt")
-    scenes = Collection.gathered(options.scenes, cut, shown, device, run / "scenes.pt")
+    targets = Collection.gathered(options.styles, styles.cut, styled, device, options.run / "styles.pt")
+    scenes = Collection.gathered(options.scenes, cut, shown, device, options.run / "scenes.pt")
     samples, models = as_floats(scenes.crops[:3], device), as_floats(targets.crops[:4], device)
 
     step, spent = 0, 0.0

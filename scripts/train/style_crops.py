@@ -8,10 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from impasto.engines import pictures
 from pictures import to_tensor
-
-COLOUR_FLOOR = 1e-4
-"""Variance that colours have at least, lest a gray picture take on colours by its noise."""
 
 
 def recoloured(image: Tensor, chance: random.Random) -> Tensor:
@@ -30,22 +28,9 @@ def recoloured(image: Tensor, chance: random.Random) -> Tensor:
 
 
 def in_colours_of(image: Tensor, other: Tensor) -> Tensor:
-    """The image with the mean and covariance of another's colours, both (3, H, W): by the linear map between
-    them that moves colours least (Pitie & Kokaram 2007, "The Linear Monge-Kantorovitch Linear Colour
-    Mapping for Example-Based Colour Transfer")."""
-    pixels, wanted = image.flatten(1), other.flatten(1)
-    own = torch.cov(pixels) + COLOUR_FLOOR * torch.eye(3)
-    root = matrix_power(own, 0.5)
-    middle = matrix_power(root @ torch.cov(wanted) @ root, 0.5)
-    back = matrix_power(own, -0.5)
-    moved = back @ middle @ back @ (pixels - pixels.mean(1, keepdim=True)) + wanted.mean(1, keepdim=True)
-    return moved.view_as(image).clamp(0, 1)
-
-
-def matrix_power(matrix: Tensor, exponent: float) -> Tensor:
-    """Of a symmetric matrix without negative eigenvalues."""
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values.clamp(min=1e-8) ** exponent) @ vectors.T
+    """The image with the mean and covariance of another's colours, both (3, H, W)."""
+    picture, wanted = (x.permute(1, 2, 0).numpy() for x in (image, other))
+    return torch.from_numpy(pictures.recoloured(picture, wanted, None)).permute(2, 0, 1)
 
 
 def random_crop(picture: Image.Image, size: int, chance: random.Random) -> Tensor:

@@ -30,6 +30,7 @@ from impasto.engines.arbitrary import (
     summary,
     unbiased,
 )
+from impasto.engines.teaching import by_kind
 from impasto.runtime.torch_executor import TorchOps
 
 SLACK = 0.05
@@ -104,8 +105,8 @@ class TorchArbitrary(nn.Module):
             gain = 1 / (summaries.std(0) + 1e-6)
             codes = self.matched(summaries).std(0)
             # Within a kind of numbers, halfway between its size and each number's own.
-            kinds = torch.cat([kind.mean().expand_as(kind) for kind in codes.split(QUARTER)])
-            usual = {"gain": gain, "bias": -summaries.mean(0) * gain, "scale": (codes * kinds).sqrt()}
+            scale = (codes * by_kind(codes)).sqrt()
+            usual = {"gain": gain, "bias": -summaries.mean(0) * gain, "scale": scale}
             self.take({f"usual.{name}": tensor for name, tensor in usual.items()})
 
 

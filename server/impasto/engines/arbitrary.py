@@ -119,9 +119,8 @@ def matched(ops: Ops, seen: Tensor) -> Tensor:
     wanted = ops.conv(ops.cut(seen, 1, EYE - 2 * len(LEVELS) * QUARTER, EYE), "code")
     code: list[Tensor] = []
     flat = None
-    for index, level in reversed(list(enumerate(LEVELS))):
-        starts = (QUARTER * (len(PARTS) * index + part) for part in range(len(PARTS)))
-        deviation, flat, gain, shift = (ops.cut(wanted, 1, start, start + QUARTER) for start in starts)
+    for level in reversed(LEVELS):
+        deviation, flat, gain, shift = parts(ops, wanted, level)
         bend = steered(ops, flat, f"code.{level}.0", gain, shift)
         flat = ops.add(flat, steered(ops, ops.relu(bend), f"code.{level}.1", gain, shift))
         code = [deviation, bend, gain, shift, *code]
@@ -144,9 +143,8 @@ def match(ops: Ops, seen: Tensor, code: Tensor, region: Region | None = None) ->
     """What of `layout` comes after `see`: all that looks at the whole picture."""
     weight = (region or {}).get(DIVISOR)
     x = seen
-    for index, level in reversed(list(enumerate(LEVELS))):
-        starts = (QUARTER * (len(PARTS) * index + part) for part in range(len(PARTS)))
-        deviation, bend, gain, shift = (planes(ops, code, start, start + QUARTER) for start in starts)
+    for level in reversed(LEVELS):
+        deviation, bend, gain, shift = (planes(ops, part) for part in parts(ops, code, level))
         x = ops.multiply(ops.norm(x, weight), deviation)
         inner = steered(ops, x, f"{level}.0", gain, shift)
         # relu(inner + bend) - relu(bend)
@@ -156,9 +154,16 @@ def match(ops: Ops, seen: Tensor, code: Tensor, region: Region | None = None) ->
     return x
 
 
-def planes(ops: Ops, code: Tensor, start: int, stop: int) -> Tensor:
-    """Numbers of a code, (N, `CODE_LENGTH`), one a channel: (N, stop - start, 1, 1)."""
-    return ops.reshape(ops.columns(code, start, stop), (0, -1, 1, 1))
+def parts(ops: Ops, code: Tensor, level: str) -> list[Tensor]:
+    """What a code, (N, `CODE_LENGTH`, ...), holds for a level: (N, `QUARTER`, ...) for each of `PARTS`."""
+    first = LEVELS.index(level) * len(PARTS) * QUARTER
+    starts = range(first, first + len(PARTS) * QUARTER, QUARTER)
+    return [ops.cut(code, 1, start, start + QUARTER) for start in starts]
+
+
+def planes(ops: Ops, numbers: Tensor) -> Tensor:
+    """Numbers of a code, (N, C), as a picture of one pixel: (N, C, 1, 1)."""
+    return ops.reshape(numbers, (0, -1, 1, 1))
 
 
 def steered(ops: Ops, x: Tensor, name: str, gain: Tensor, shift: Tensor) -> Tensor:
@@ -173,7 +178,7 @@ def finish(ops: Ops, strokes: Tensor, code: Tensor) -> Tensor:
 
 def draft(ops: Ops, strokes: Tensor, code: Tensor) -> Tensor:
     """All of `finish` but its last convolution: (N, `FULL`, 4 h, 4 w)."""
-    bias = planes(ops, code, CODE_LENGTH - HALF, CODE_LENGTH)
+    bias = planes(ops, ops.columns(code, CODE_LENGTH - HALF, CODE_LENGTH))
     x = ops.relu(ops.add(ops.conv_enlarged(strokes, "half"), bias))
     x = ops.relu(ops.conv_enlarged(ops.relu(ops.conv(x, "half.mix")), "full"))
     return ops.relu(ops.conv(x, "full.mix"))

@@ -108,8 +108,7 @@ class Lesson:
         self.ops = TorchOps({name: torch.from_numpy(x).to(device, dtype) for name, x in weights.items()})
         self.predicted, begun = (torch.from_numpy(x).to(device)[None] for x in (predicted, code))
         # The parts of a code differ in size by orders of magnitude, and Adam takes steps of one size.
-        kinds = self.predicted.abs().split(QUARTER, 1)
-        self.sizes = torch.cat([kind.mean().clamp(min=1e-3).expand_as(kind) for kind in kinds], 1)
+        self.sizes = by_kind(self.predicted[0].abs()).clamp(min=1e-3)[None]
         self.moved = ((begun - self.predicted) / self.sizes).requires_grad_()
         self.average, self.content_weight = self.moved.detach().clone(), CONTENT_WEIGHT
         self.adam = torch.optim.Adam([self.moved], RATE, betas=BETAS)
@@ -195,6 +194,11 @@ class Lesson:
         crop = resized(crop, target, target).clip(0, 1)
         crop = crop[:, ::-1] if self.random.random() < 0.5 else crop
         return tensor(np.ascontiguousarray(crop), self.device)
+
+
+def by_kind(code: Tensor) -> Tensor:
+    """The mean of its kind for each number of a code: (L, ...)."""
+    return torch.cat([kind.mean().expand_as(kind) for kind in code.split(QUARTER)])
 
 
 def content_distance(found: Tensor, wanted: Tensor) -> Tensor:
