@@ -68,6 +68,31 @@ def test_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
     assert loaded.codes.shape == (len(gallery.styles()), Shape(**loaded.shape).code_length)
 
 
+def test_the_code_of_one_style_is_trained_alone(material: Path, tmp_path: Path) -> None:
+    data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path, "--minutes", 0.001)
+    sizes = ("--crop", 64, "--style-size", 64, "--batch", 2)
+    run("gallery.py", *data, *sizes, "--from-bundled", "--frozen", "--only", "sunrise")
+    exported = tmp_path / "gallery.safetensors"
+    run("export.py", tmp_path / "checkpoint.pt", "--codes-only", "--output", exported)
+    before, after = gallery.load(), gallery.load(exported)
+    assert after.fingerprint == before.fingerprint
+    assert all((tensor == after.weights[name]).all() for name, tensor in before.weights.items())
+    changed = (before.codes != after.codes).any(1)
+    assert list(changed.nonzero()[0]) == [gallery.find("sunrise")]
+
+
+def test_a_style_is_of_a_part_of_its_painting(tmp_path: Path) -> None:
+    from gallery import learned_from
+
+    painting = np.zeros((100, 200, 3), np.uint8)
+    painting[50:, 40:] = 255
+    Image.fromarray(painting).save(tmp_path / "light.png")
+    style = gallery.Style("light", "", "", "", "", "light.png", (0.25, 0.6, 0.75, 1))
+    part = np.asarray(learned_from(style, tmp_path, 50))
+    assert part.shape == (20, 50, 3)
+    assert part.min() > 250
+
+
 @pytest.mark.parametrize("frozen", [(), ("--frozen", "style", "photo")], ids=["all", "but-the-eyes"])
 def test_the_arbitrary_painter_trains_resumes_and_exports(
     material: Path, tmp_path: Path, frozen: tuple[str, ...]

@@ -31,7 +31,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from export import fingerprint
-from gallery import read_styles, total_variation
+from gallery import total_variation
 from impasto.engines.lattice import lattice
 from impasto.engines.painters import GalleryPainter, white_noise
 from impasto.engines.teaching import LAYERS
@@ -236,7 +236,7 @@ def main() -> None:
     vgg = Vgg(options.vgg, device, quick_dtype(device))
     photographs = Photographs(options.data, options.hold_out, options.seed)
     chance = random.Random(options.seed)
-    paintings = [options.data / "paintings" / style["painting"] for style in read_styles()]
+    paintings = [options.data / "paintings" / style.painting for style in gallery.styles()]
     paintings += sorted(options.paintings.iterdir()) if options.paintings else []
     styles = Styles(paintings, photographs, options.style_crop, options.photographs, options.painted, chance)
     last = LAYERS[-1]

@@ -17,28 +17,32 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gallery import GALLERY, read_styles
 from impasto.engines.painter import Shape
+from impasto.models import gallery
 from torch_painter import TorchPainter
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--output", type=Path, default=GALLERY.with_name("gallery.safetensors"))
+    parser.add_argument("--output", type=Path, default=gallery.FILE)
+    parser.add_argument(
+        "--codes-only", action="store_true", help="the painter was frozen; keep it to the bit"
+    )
     options = parser.parse_args()
     saved = torch.load(options.checkpoint, weights_only=True, map_location="cpu")
-    styles = read_styles()
-    painter = TorchPainter(Shape(), len(styles))
+    painter = TorchPainter(Shape(), len(gallery.styles()))
     painter.load_state_dict(saved["average"])
     with torch.no_grad():
         tensors = painter.exported()
+    if options.codes_only:
+        tensors = {name: torch.from_numpy(value) for name, value in gallery.load().weights.items()}
     halves = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
     known_by = fingerprint(halves)
     halves["codes"] = painter.codes.detach().half().contiguous()
     metadata = {
         "shape": json.dumps(asdict(painter.shape)),
-        "styles": ",".join(style["name"] for style in styles),
+        "styles": ",".join(gallery.names()),
         "steps": str(saved["step"]),
         "fingerprint": known_by,
         "licence": "Apache-2.0, see CREDITS.md",

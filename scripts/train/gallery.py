@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import copy
 import time
-import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -29,8 +29,6 @@ from perception import gram, half, pyramid, relative
 from pictures import Photographs, shorter_side, to_tensor
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint
 from torch_painter import TorchPainter
-
-GALLERY = Path(__file__).parents[2] / "server/impasto/models/bundled/gallery.toml"
 
 LOGGED = 20
 """Steps whose losses make a line of log.csv: step, seconds, rate, content, style, variation, lattice."""
@@ -52,22 +50,28 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lattice-weight", type=float, default=2.5)
     parser.add_argument("--window", type=int, default=144, help="side of what the loss sees at full size")
     parser.add_argument("--frozen", action="store_true", help="train only codes, not the painter")
-    parser.add_argument("--first", type=int, default=0, help="leave the codes of the styles before this one")
+    parser.add_argument(
+        "--only", nargs="+", choices=gallery.names(), metavar="NAME", help="leave all other codes"
+    )
     parser.add_argument("--average", type=float, default=0.998, help="of the weights: how much stays a step")
     return parser.parse_args()
 
 
-def read_styles() -> list[dict[str, str]]:
-    return tomllib.loads(GALLERY.read_text(encoding="utf-8"))["style"]
+def learned_from(style: gallery.Style, folder: Path, size: int) -> Image.Image:
+    """A style's painting, its shorter side of `size` pixels, or the part of it that the style is of."""
+    with Image.open(folder / style.painting) as picture:
+        whole = shorter_side(picture.convert("RGB"), size)
+    left, top, right, bottom = style.part
+    across, down = whole.size
+    return whole.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
 
 
-def style_targets(vgg: Vgg, paintings: list[Path], size: int, device: str) -> dict[str, Tensor]:
+def style_targets(vgg: Vgg, paintings: Iterable[Image.Image], device: str) -> dict[str, Tensor]:
     """Gram matrices of each layer, stacked over the styles."""
     targets: dict[str, list[Tensor]] = {}
     with torch.no_grad():
-        for path in paintings:
-            with Image.open(path) as picture:
-                image = to_tensor(shorter_side(picture.convert("RGB"), size))[None].to(device)
+        for painting in paintings:
+            image = to_tensor(painting)[None].to(device)
             for name, features in pyramid(vgg, image).items():
                 targets.setdefault(name, []).append(gram(features)[0])
     return {name: torch.stack(grams) for name, grams in targets.items()}
@@ -99,14 +103,15 @@ def main() -> None:
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = quick_dtype(device)
-    styles = read_styles()
     vgg = Vgg(options.vgg, device, dtype)
-    paintings = [options.data / "paintings" / style["painting"] for style in styles]
-    targets = style_targets(vgg, paintings, options.style_size, device)
+    folder = options.data / "paintings"
+    paintings = (learned_from(style, folder, options.style_size) for style in gallery.styles())
+    targets = style_targets(vgg, paintings, device)
+    drawn = torch.tensor([gallery.find(name) for name in options.only or gallery.names()], device=device)
     photographs = Photographs(options.data, options.hold_out, options.seed)
     samples = photographs.batch(3, min(384, options.style_size)).to(device)
 
-    painter = TorchPainter(Shape(), len(styles)).to(device)
+    painter = TorchPainter(Shape(), len(gallery.styles())).to(device)
     average = copy.deepcopy(painter).requires_grad_(False)
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
@@ -153,7 +158,7 @@ def main() -> None:
         for group in optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
-        which = torch.randint(options.first, len(styles), (options.batch,), device=device)
+        which = drawn[torch.randint(len(drawn), (options.batch,), device=device)]
         painting = painter(with_noise(photo), painter.codes[which], dtype).float()
         features = pyramid(vgg, painting, options.window)
         with torch.no_grad():

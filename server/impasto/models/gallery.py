@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,12 @@ PAINTINGS = BUNDLED / "paintings"
 
 @dataclass(frozen=True)
 class Style:
-    """A named style of the gallery and the public-domain painting it was learned from."""
+    """A named style of the gallery and the public-domain painting it was learned from.
+
+    Attributes:
+        part: left, top, right and bottom of what it was learned from, in 0..1 of the painting's sides; all of
+            it but where much is black or of one colour.
+    """
 
     name: str
     title: str
@@ -30,6 +36,7 @@ class Style:
     year: str
     technique: str
     painting: str
+    part: Sequence[float] = (0, 0, 1, 1)
 
     @property
     def credit(self) -> str:
