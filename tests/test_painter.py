@@ -88,8 +88,10 @@ def test_openvino_and_torch_paint_the_same_in_any_style(monkeypatch: pytest.Monk
         encoder = executor(arbitrary.encode, weights, (3,), (), exact=True)
         code = encoder([photo(150, 130, 1)], [], nothing)[0, 0]
         assert code.shape == (arbitrary.CODE_LENGTH,)
-        painter = executor(arbitrary.forward, weights, (3,), (arbitrary.CODE_LENGTH,))
-        return painter([photo()], [code], nothing)
+        painter = executor(arbitrary.forward, weights, (3, 1), (arbitrary.CODE_LENGTH,))
+        picture = photo()
+        height, width = (side // arbitrary.DIVISOR for side in picture.shape[:2])
+        return painter([picture, np.ones((height, width, 1), np.float32)], [code], nothing)
 
     assert np.abs(run("openvino") - run("cpu")).mean() < 1 / 255
 

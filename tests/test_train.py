@@ -132,7 +132,7 @@ def test_a_code_does_what_matching_the_styles_statistics_does() -> None:
     ops = TorchOps(weights)
     photo, style = torch.rand(1, 3, 64, 48), torch.rand(1, 3, 80, 64)
     statistics = summary(ops, style)
-    painted = forward(ops, photo, matched(ops, statistics)[:, :, 0, 0])
+    painted = forward(ops, photo, None, matched(ops, statistics)[:, :, 0, 0])
 
     plain = TorchOps(weights | {f"{name}.bias": weights[f"code.{name}.bias"] for name in unbiased()})
     wanted = plain.conv(statistics[:, -4 * QUARTER :], "code").split(QUARTER, 1)

@@ -33,12 +33,13 @@ from torch import Tensor
 from export import fingerprint
 from gallery import total_variation
 from impasto.engines.lattice import lattice
+from impasto.engines.losses import relative
 from impasto.engines.painters import GalleryPainter, white_noise
 from impasto.engines.teaching import LAYERS
 from impasto.engines.vgg import Vgg, quick_dtype
 from impasto.models import arbitrary, gallery
 from impasto.runtime import nothing
-from perception import activations, gram, relative
+from perception import activations, gram
 from pictures import Photographs, shorter_side, to_tensor
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint
 from style_crops import in_colours_of, random_crop, recoloured

@@ -22,10 +22,11 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.engines.lattice import lattice
+from impasto.engines.losses import relative
 from impasto.engines.painter import Shape
 from impasto.engines.vgg import Vgg, quick_dtype
 from impasto.models import gallery
-from perception import gram, half, pyramid, relative
+from perception import gram, half, pyramid
 from pictures import Photographs, shorter_side, to_tensor
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint
 from torch_painter import TorchPainter

@@ -42,10 +42,3 @@ def pyramid(vgg: Vgg, image: Tensor, window: int | None = None) -> dict[str, Ten
 def half(vgg: Vgg, image: Tensor) -> dict[str, Tensor]:
     features = activations(vgg, F.avg_pool2d(image, 2), HALF[-1])
     return {name: features[name] for name in HALF}
-
-
-def relative(x: Tensor, target: Tensor) -> Tensor:
-    """Squared distance of each sample, divided by its target's energy: (N, ...) -> (N,)."""
-    dims = tuple(range(1, x.ndim))
-    x, target = x.float(), target.float()
-    return (x - target).square().sum(dims) / target.square().sum(dims)

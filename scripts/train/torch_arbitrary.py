@@ -91,7 +91,7 @@ class TorchArbitrary(nn.Module):
     def paint(self, seen: Tensor, code: Tensor) -> Tensor:
         """What was seen of a photograph and (N, code length) -> (N, 3, H, W)."""
         ops = self.ops()
-        painted = finish(ops, match(ops, seen, code), code)
+        painted = finish(ops, match(ops, seen, None, code), code)
         within = painted.clamp(0, 1)
         return within + SLACK * (painted - within)
 
@@ -192,8 +192,8 @@ def narrowed(wide: Mapping[str, Tensor], photos: Tensor, styles: Tensor) -> dict
     code = matched(ops, summary(ops, styles))[:, :, 0, 0]
     found = dict(wide)
     found |= _fitted("photo.full", photos, ops.conv(photos, "photo.full"))
-    strokes = layout(TorchOps(found), photos, code)
-    wanted = forward(ops, photos, code) - MIDDLE
+    strokes = layout(TorchOps(found), photos, None, code)
+    wanted = forward(ops, photos, None, code) - MIDDLE
     found |= _fitted("out", draft(TorchOps(found), strokes, code), wanted)
     return found
 

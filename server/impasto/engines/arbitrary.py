@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from impasto.engines.painter import Region
 from impasto.runtime.operations import Ops, Tensor
 
 FULL, HALF, QUARTER = 16, 32, 64
@@ -134,14 +133,13 @@ def corrected(ops: Ops, seen: Tensor) -> Tensor:
     return ops.multiply(ops.conv(hidden, "correction"), ops.constant("usual.scale"))
 
 
-def layout(ops: Ops, image: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
+def layout(ops: Ops, image: Tensor, weight: Tensor | None, code: Tensor) -> Tensor:
     """The first part of `forward`: (N, `QUARTER`, H/4, W/4)."""
-    return match(ops, see(ops, image), code, region)
+    return match(ops, see(ops, image), weight, code)
 
 
-def match(ops: Ops, seen: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
+def match(ops: Ops, seen: Tensor, weight: Tensor | None, code: Tensor) -> Tensor:
     """What of `layout` comes after `see`: all that looks at the whole picture."""
-    weight = (region or {}).get(DIVISOR)
     x = seen
     for level in reversed(LEVELS):
         deviation, bend, gain, shift = (planes(ops, part) for part in parts(ops, code, level))
@@ -184,16 +182,17 @@ def draft(ops: Ops, strokes: Tensor, code: Tensor) -> Tensor:
     return ops.relu(ops.conv(x, "full.mix"))
 
 
-def forward(ops: Ops, image: Tensor, code: Tensor, region: Region | None = None) -> Tensor:
+def forward(ops: Ops, image: Tensor, weight: Tensor | None, code: Tensor) -> Tensor:
     """Paint `image` in the style of `code`.
 
     Args:
         ops: the operations, holding the weights named by `convolutions`.
         image: (N, 3, H, W) float, sRGB in 0..1; H and W multiples of `MULTIPLE`.
+        weight: (N, 1, H/4, W/4) of mean 1, how much each place counts in the photograph's statistics (as
+            `painter.Region`), or None where all count alike.
         code: (N, `CODE_LENGTH`) float.
-        region: that the photograph's statistics are those of, or None for all of it.
 
     Returns:
         (N, 3, H, W) float, sRGB, now and then a little beyond 0..1.
     """
-    return finish(ops, layout(ops, image, code, region), code)
+    return finish(ops, layout(ops, image, weight, code), code)

@@ -62,6 +62,7 @@ def gram(x: Tensor) -> Tensor:
 def relative(x: Tensor, target: Tensor) -> Tensor:
     """Squared distance of each sample, divided by its target's energy: (N, ...) -> (N,)."""
     dims = tuple(range(1, x.ndim))
+    x, target = wide(x), wide(target)
     return (x - target).square().sum(dims) / (target.square().sum(dims) + 1e-12)
 
 

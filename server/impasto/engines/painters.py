@@ -132,11 +132,7 @@ class ArbitraryPainter:
     def __init__(self, weights: Path = arbitrary_model.FILE) -> None:
         loaded = arbitrary_model.load(weights)
         self.fingerprint, self.tensors = loaded.fingerprint, loaded.weights
-
-        def build(ops: Ops, image: Any, quarter: Any, code: Any) -> Any:
-            return arbitrary.forward(ops, image, code, {arbitrary.DIVISOR: quarter})
-
-        self.whole = executor(build, self.tensors, (3, 1), (arbitrary.CODE_LENGTH,))
+        self.whole = executor(arbitrary.forward, self.tensors, (3, 1), (arbitrary.CODE_LENGTH,))
         self.device = self.whole.device
         self._predicted: dict[bytes, np.ndarray] = {}
 

@@ -117,11 +117,7 @@ class ArbitraryStrips:
 
     def __init__(self, weights: Weights) -> None:
         self.see = executor(arbitrary.see, weights, (3,), ())
-
-        def match(ops: Ops, seen: Any, quarter: Any, code: Any) -> Any:
-            return arbitrary.match(ops, seen, code, {arbitrary.DIVISOR: quarter})
-
-        self.match = executor(match, weights, (arbitrary.QUARTER, 1), (arbitrary.CODE_LENGTH,))
+        self.match = executor(arbitrary.match, weights, (arbitrary.QUARTER, 1), (arbitrary.CODE_LENGTH,))
         self.finish = executor(arbitrary.finish, weights, (arbitrary.QUARTER,), (arbitrary.CODE_LENGTH,))
 
     def paint(self, picture: np.ndarray, code: np.ndarray, check: Check, region: np.ndarray) -> np.ndarray:

@@ -143,7 +143,7 @@ class Lesson:
     def painted(self, photo: Tensor, code: Tensor) -> Tensor:
         """(1, 3, H, W) float32, about 0..1."""
         image = photo.to(self.ops.dtype, memory_format=torch.channels_last)
-        return forward(self.ops, image, code.to(self.ops.dtype)).float()
+        return forward(self.ops, image, None, code.to(self.ops.dtype)).float()
 
     def step(self) -> Distances:
         """Paint a crop of a photograph, and bring the code nearer."""
@@ -203,7 +203,7 @@ def by_kind(code: Tensor) -> Tensor:
 
 def content_distance(found: Tensor, wanted: Tensor) -> Tensor:
     """Of features, relative to the photograph's energy, () float."""
-    return relative(found.float(), wanted.float())[0]
+    return relative(found, wanted)[0]
 
 
 def shorter_side(picture: np.ndarray, side: int) -> np.ndarray:
