@@ -6,6 +6,7 @@ Frames are never handed to `Document.importAnimation`, which crashes at random.
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from . import steps
@@ -16,6 +17,9 @@ from .qt import Krita, QtCore
 from .recipes import Recipe
 from .spaces import converted, space_of, wire_of
 from .texts import Unsuitable, _
+
+PATIENCE = 30.0
+"""Seconds that Krita may take to turn to a frame."""
 
 
 def keys(document: Any, node: Any) -> list[int]:
@@ -129,16 +133,31 @@ class Frames:
         document.setCurrentTime(time)
         document.setActiveNode(new)
         document.waitForDone()
-        yield steps.LATER
+        yield from self._until(lambda: self._edits(document, new, time))
         if not new.hasKeyframeAtTime(time):
             Krita.instance().action("add_blank_frame").trigger()
             document.waitForDone()
-            yield steps.LATER
+            yield from self._until(lambda: new.hasKeyframeAtTime(time))
         new.setPixelData(QtCore.QByteArray(data), 0, 0, width, height)
         document.setCurrentTime(shown)
         if before is not None:
             document.setActiveNode(before)
         document.refreshProjection()
+
+    def _edits(self, document: Any, node: Any, time: int) -> bool:
+        """Whether Krita has turned to that frame of that layer: sooner, its action would blank another."""
+        layer = document.activeNode()
+        return document.currentTime() == time and layer is not None and layer.uniqueId() == node.uniqueId()
+
+    @staticmethod
+    def _until(true: Callable[[], bool]) -> steps.Work:
+        """Let Krita handle its events, until something is true."""
+        end = monotonic() + PATIENCE
+        yield steps.LATER
+        while not true():
+            if monotonic() > end:
+                raise Unsuitable(_("Krita did not turn to the next frame; those painted so far stay."))
+            yield steps.LATER
 
     def _finish(self, sentence: str) -> None:
         self._say(sentence)
