@@ -149,12 +149,11 @@ class Frames:
         layer = document.activeNode()
         return document.currentTime() == time and layer is not None and layer.uniqueId() == node.uniqueId()
 
-    @staticmethod
-    def _until(true: Callable[[], bool]) -> steps.Work:
-        """Let Krita handle its events, until something is true."""
+    def _until(self, true: Callable[[], bool]) -> steps.Work:
+        """Let Krita handle its events, until something is true of a document that is still open."""
         end = monotonic() + PATIENCE
         yield steps.LATER
-        while not true():
+        while self._found() and not true():
             if monotonic() > end:
                 raise Unsuitable(_("Krita did not turn to the next frame; those painted so far stay."))
             yield steps.LATER
