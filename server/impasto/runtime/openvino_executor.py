@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import openvino
-from openvino import opset13
+from openvino import opset1, opset13
 
 from impasto.errors import OutOfMemory
 from impasto.runtime import NORM_EPSILON, Build, Check, Weights, cores, out_of_memory
@@ -132,6 +132,12 @@ class OpenVinoOps:
     def root(self, x: Any) -> Any:
         return opset13.sqrt(opset13.add(x, constant(NORM_EPSILON, np.float32)))
 
+    def log(self, x: Any) -> Any:
+        return opset13.log(x)
+
+    def halved(self, x: Any) -> Any:
+        return opset1.max_pool(x, [2, 2], [0, 0], [0, 0], [2, 2])  # later ones also give the places
+
     def between(self, x: Any) -> Any:
         size = opset13.gather(opset13.shape_of(x), constant([2, 3]), constant(0))
         return opset13.interpolate(
@@ -214,6 +220,14 @@ class OpenVinoOps:
 
     def join(self, parts: Sequence[Any], axis: int) -> Any:
         return opset13.concat(list(parts), axis)
+
+    def slope(self, function: Callable[[OpenVinoOps, Any], Any], x: Any) -> tuple[Any, Any]:
+        from impasto.runtime.openvino_slopes import Tape, Tracked
+
+        tape = Tape(self.weights)
+        begun = Tracked(x)
+        result = function(tape, begun)
+        return result.value, tape.gradient(result, begun)
 
 
 class OpenVinoNetwork:

@@ -3,7 +3,7 @@ each bring their own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 Tensor = Any
@@ -62,6 +62,14 @@ class Ops(Protocol):
 
     def root(self, x: Tensor) -> Tensor:
         """Square root of values from 0."""
+        ...
+
+    def log(self, x: Tensor) -> Tensor:
+        """Natural logarithm of values above 0."""
+        ...
+
+    def halved(self, x: Tensor) -> Tensor:
+        """Planes of (H / 2, W / 2), for even sides: the highest of each 2 x 2."""
         ...
 
     def between(self, x: Tensor) -> Tensor:
@@ -133,3 +141,7 @@ class Ops(Protocol):
     def cut(self, x: Tensor, axis: int, start: int, stop: int) -> Tensor: ...
 
     def join(self, parts: Sequence[Tensor], axis: int) -> Tensor: ...
+
+    def slope(self, function: Callable[[Ops, Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """What a function of (ops, x) gives, one number, and its gradient there, in the shape of `x`."""
+        ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -73,6 +73,12 @@ class TorchOps:
     def root(self, x: Tensor) -> Tensor:
         return (x + NORM_EPSILON).sqrt()
 
+    def log(self, x: Tensor) -> Tensor:
+        return x.log()
+
+    def halved(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, 2)
+
     def between(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         return F.interpolate(x, (2 * height - 1, 2 * width - 1), mode="bilinear", align_corners=True)
@@ -142,6 +148,13 @@ class TorchOps:
     def join(self, parts: Sequence[Tensor], axis: int) -> Tensor:
         return torch.cat(list(parts), axis)
 
+    def slope(self, function: Callable[[TorchOps, Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            value = function(self, x)
+            (slope,) = torch.autograd.grad(value, x)
+        return value.detach(), slope
+
 
 class TorchNetwork:
     """Runs in bfloat16 and channels_last; in float32 on a processor without bfloat16, or if `exact`."""
@@ -164,7 +177,7 @@ class TorchNetwork:
         """See `impasto.runtime.Network`."""
         check()
         try:
-            with torch.inference_mode():
+            with torch.no_grad():
                 tensors = [torch.from_numpy(array).to(self.torch_device) for array in arrays]
                 results = [result.float().cpu().numpy() for result in self.build(self.ops, *tensors)]
         except torch.OutOfMemoryError:
