@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from impasto.engines.painter import Shape
-from impasto.models import arbitrary, gallery
+from impasto.models import arbitrary, fitting, gallery
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -119,6 +119,48 @@ def test_the_arbitrary_painter_trains_resumes_and_exports(
     assert any(name.startswith(("style.", "photo.")) for name in changed) == (not frozen)
     assert {"correction.weight", "code.weight", "out.weight"} <= changed
     assert not any(name.startswith("usual.") for name in changed)
+
+
+def test_the_loss_network_trains_resumes_and_exports(material: Path, tmp_path: Path) -> None:
+    """It begins nearer to VGG-19 than to nothing, and goes on from there."""
+    data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path)
+    data = (*data, "--paintings", material / "photos", "--crop", 48, "--each", 1)
+    minutes, steps = 0.001, []
+    for _ in range(2):
+        run("loss_network.py", *data, "--minutes", minutes, "--export", tmp_path / "new.safetensors")
+        saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+        steps.append(saved["step"])
+        minutes = saved["spent"] / 60 + 0.001
+    assert steps == [1, 2]
+    trained, bundled = fitting.loss_network(tmp_path / "new.safetensors"), fitting.loss_network()
+    assert {name: value.shape for name, value in trained.items()} == {
+        name: value.shape for name, value in bundled.items()
+    }
+
+
+def test_the_loss_network_begins_with_the_channels_that_tell_most() -> None:
+    from loss_network import telling, told
+
+    chance = torch.Generator().manual_seed(0)
+    sources = torch.randn(3, 4000, generator=chance, dtype=torch.double)
+    mixing = torch.randn(20, 3, generator=chance, dtype=torch.double)
+    wanted = mixing @ sources + 0.5
+    noise = torch.randn(5, 4000, generator=chance, dtype=torch.double)
+    known = torch.cat([noise, sources])
+    chosen = telling(wanted, known, 3)
+    assert sorted(chosen.tolist()) == [5, 6, 7]
+    onto, rest = told(wanted, known[chosen])
+    assert torch.allclose(onto.double() @ known[chosen] + rest[:, None], wanted, atol=1e-2)
+
+
+def test_the_curvature_is_measured(material: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "curvature.safetensors"
+    sizes = ("--styles", 4, "--each", 2, "--style-crop", 64, "--photographs", 3)
+    run("curvature.py", "--data", material, *sizes, "--export", exported)
+    measured = fitting.curvature(exported)
+    assert measured.fingerprint == arbitrary.load().fingerprint
+    assert measured.photographs.shape == (3, 128, 128, 3)
+    assert (np.linalg.eigvalsh(measured.inverse) > 0).all()
 
 
 def test_a_code_does_what_matching_the_styles_statistics_does() -> None:

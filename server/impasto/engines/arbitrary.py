@@ -1,4 +1,4 @@
-"""The arbitrary painter: any picture as a style, in one pass and by a code of half a thousand numbers.
+"""The arbitrary painter: any picture as a style, by a code of half a thousand numbers.
 
 In the shape of Wang et al. 2023, "MicroAST: Towards Super-Fast Ultra-Resolution Arbitrary Style Transfer":
 at a quarter of the resolution, the features of the photograph take on the statistics of the style's (Huang

@@ -1,7 +1,7 @@
 """The two bundled networks made ready: the gallery's painter, and the arbitrary one.
 
 Both are steered by a style code and differ in what a code is. The gallery's was trained on its paintings
-and paints them better; the arbitrary one takes the style from any picture in one pass.
+and paints them better; the arbitrary one takes the style from any picture.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from impasto.engines import Check, arbitrary
 from impasto.engines import painter as gallery_painter
+from impasto.engines.fitting import Fitting
 from impasto.engines.painter import INPUTS, Shape
 from impasto.engines.strips import ArbitraryStrips, GalleryStrips
 from impasto.models import arbitrary as arbitrary_model
@@ -137,12 +138,17 @@ class ArbitraryPainter:
         self._predicted: dict[bytes, np.ndarray] = {}
 
     def predict(self, picture: np.ndarray, check: Check) -> np.ndarray:
-        """The style code of a picture, (h, w, 3) float32 sRGB in 0..1: (L,) float32."""
+        """The style code of a picture, (h, w, 3) float32 sRGB in 0..1: (L,) float32.
+
+        It is remembered: fitting it takes a second or two.
+        """
         key = hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).digest()
         if key not in self._predicted:
             if len(self._predicted) >= CODES_KEPT:
                 self._predicted.pop(next(iter(self._predicted)))
-            self._predicted[key] = self.encoder([encodable(picture)], [], check)[0, 0]
+            picture = encodable(picture)
+            predicted = self.encoder([picture], [], check)[0, 0]
+            self._predicted[key] = self.fitting.fit(predicted, picture, check)
         return self._predicted[key]
 
     def paint(
@@ -157,6 +163,10 @@ class ArbitraryPainter:
     @cached_property
     def strips(self) -> ArbitraryStrips:
         return ArbitraryStrips(self.tensors)
+
+    @cached_property
+    def fitting(self) -> Fitting:
+        return Fitting(self.tensors)
 
     @cached_property
     def encoder(self) -> Executor:
