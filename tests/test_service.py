@@ -7,6 +7,7 @@ import plistlib
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -163,3 +164,16 @@ def test_a_watcher_that_was_killed_is_not_told_of(tmp_path: Path) -> None:
         assert left and left.exists()
         assert watched() == []
         assert not left.exists()
+
+
+def test_a_note_is_whole_whenever_it_is_read(tmp_path: Path) -> None:
+    from impasto.hotfolder.register import note
+
+    with directories():
+        path = note(tmp_path, None)
+        assert path
+        writer = threading.Thread(target=lambda: [note(tmp_path, None) for _ in range(300)])
+        writer.start()
+        while writer.is_alive():
+            assert json.loads(path.read_text())["root"] == str(tmp_path)
+        writer.join()

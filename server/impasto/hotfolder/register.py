@@ -11,7 +11,8 @@ from typing import Any
 
 from impasto.client.errors import ClientError
 from impasto.client.place import runtime_directory
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, UnwritablePicture
+from impasto.files import publish
 from impasto.hotfolder.status import summary
 
 FOLDER = "watched"
@@ -27,9 +28,10 @@ def note(root: Path, state: Path | None) -> Path | None:
         folder = runtime_directory(create=True) / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
-        path.write_text(json.dumps({"root": str(root), "state": state and str(state)}))
+        # Whole: who reads half of it would remove it.
+        publish(path, json.dumps({"root": str(root), "state": state and str(state)}).encode())
         return path
-    except (ClientError, OSError):
+    except (ClientError, UnwritablePicture, OSError):
         return None
 
 
