@@ -84,14 +84,10 @@ def test_a_gradient_says_how_a_value_changes() -> None:
     code = painter.encoder([picture], [], nothing)[0, 0]
     grams, shares = fit.target(picture, nothing)
 
-    def loss(code: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = fit.loss([code[None], shares, *grams, *fit.scenes], nothing)
-        return float(value[0]), slope[0]
-
-    _, slope = loss(code)
+    _, slope = fit.tried(code, grams, shares, nothing)
     scale = painter.tensors["usual.scale"].ravel()
     direction = scale * np.random.default_rng(2).standard_normal(len(code), np.float32) * 0.003
-    after, before = (loss(code + sign * direction)[0] for sign in (1, -1))
+    after, before = (fit.tried(code + sign * direction, grams, shares, nothing)[0] for sign in (1, -1))
     assert after - before == pytest.approx(2 * float(slope @ direction), rel=0.05)
 
 
@@ -107,10 +103,7 @@ def test_a_code_is_fitted_to_its_picture(monkeypatch: pytest.MonkeyPatch) -> Non
         fit = Fitting(painter.tensors)
         found[device] = fit.fit(code, picture, nothing)
         grams, shares = fit.target(picture, nothing)
-        first, last = (
-            fit.loss([each[None], shares, *grams, *fit.scenes], nothing)[0][0]
-            for each in (code, found[device])
-        )
+        first, last = (fit.tried(each, grams, shares, nothing)[0] for each in (code, found[device]))
         assert last < first - 0.1
     scale = painter.tensors["usual.scale"].ravel()
     moved = np.abs(found["openvino"] - code) / scale

@@ -8,7 +8,7 @@ Learning"), which is why so few are enough. `teaching` goes on from there, with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,9 @@ from impasto.runtime.operations import Ops, Tensor
 
 STEPS = 5
 """Codes that are tried, the predicted one first."""
+
+TOGETHER = 2
+"""Photographs that are painted at once, of which the peak of memory depends."""
 
 RATE, INERTIA = 0.2, 0.5
 CONTENT_WEIGHT = np.float32(3)
@@ -72,15 +75,23 @@ class Fitting:
         best, lowest, rate = code, np.inf, RATE
         pace, downhill = np.zeros_like(code), np.zeros_like(code)
         for _ in range(STEPS):
-            value, slope = self.loss([code[None], shares, *grams, *self.scenes], check)
-            if value[0] < lowest:
-                best, lowest, downhill = code, value[0], self.inverse @ slope[0]
+            value, slope = self.tried(code, grams, shares, check)
+            if value < lowest:
+                best, lowest, downhill = code, value, self.inverse @ slope
                 pace = INERTIA * pace - rate * downhill
             else:
                 rate /= 2
                 pace = -rate * downhill
             code = best + pace
         return best
+
+    def tried(
+        self, code: np.ndarray, grams: Sequence[np.ndarray], shares: np.ndarray, check: Check
+    ) -> tuple[float, np.ndarray]:
+        """The loss of a code, (L,) float32, and its slope, (L,), for what `target` gave."""
+        parts = [self.loss([code[None], shares, *grams, *scenes], check) for scenes in self.scenes]
+        values, slopes = zip(*parts, strict=True)
+        return float(np.mean(values)), np.mean(slopes, 0)[0]
 
     def target(self, picture: np.ndarray, check: Check) -> tuple[list[np.ndarray], np.ndarray]:
         """The Gram matrices of a style's picture at each of `LEVELS`, in units of their own size, and what
@@ -95,14 +106,15 @@ class Fitting:
         return grams, shares
 
     @cached_property
-    def scenes(self) -> list[np.ndarray]:
-        """What the painter and the loss network see of the photographs."""
+    def scenes(self) -> list[list[np.ndarray]]:
+        """What the painter and the loss network see of the photographs, of `TOGETHER` at a time."""
 
         def build(ops: Ops, photographs: Tensor) -> list[Tensor]:
             return [arbitrary.see(ops, photographs), loss_network.features(ops, photographs)[-1]]
 
-        see = network(build, self.weights, [self.photographs.shape], exact=True)
-        return see([self.photographs], lambda: None)
+        parts = np.split(self.photographs, len(self.photographs) // TOGETHER)
+        see = network(build, self.weights, [parts[0].shape], exact=True)
+        return [see([part], lambda: None) for part in parts]
 
     @cached_property
     def style(self) -> Network:
@@ -115,8 +127,8 @@ class Fitting:
 
     @cached_property
     def loss(self) -> Network:
-        """Code, shares, Gram matrices and `scenes` -> the loss, (1,), and its slope, (1, L)."""
-        scenes = [each.shape for each in self.scenes]
+        """Code, shares, Gram matrices and one of `scenes` -> the loss, (1,), and its slope, (1, L)."""
+        scenes = [each.shape for each in self.scenes[0]]
         grams = [(1, width, width) for width in WIDTHS]
         shapes = [(1, arbitrary.CODE_LENGTH), (1, len(LEVELS)), *grams, *scenes]
 

@@ -24,6 +24,7 @@ from impasto.models import arbitrary as arbitrary_model
 from impasto.models import gallery
 from impasto.raster.sampling import resized
 from impasto.runtime import Executor, executor
+from impasto.runtime.memory import tell_glibc
 from impasto.runtime.operations import Ops
 
 CODES_KEPT = 64
@@ -148,7 +149,9 @@ class ArbitraryPainter:
                 self._predicted.pop(next(iter(self._predicted)))
             picture = encodable(picture)
             predicted = self.encoder([picture], [], check)[0, 0]
-            self._predicted[key] = self.fitting.fit(predicted, picture, check)
+            # Made anew, for until the next picture it would only take memory.
+            self._predicted[key] = Fitting(self.tensors).fit(predicted, picture, check)
+            tell_glibc("malloc_trim", 0)
         return self._predicted[key]
 
     def paint(
@@ -163,10 +166,6 @@ class ArbitraryPainter:
     @cached_property
     def strips(self) -> ArbitraryStrips:
         return ArbitraryStrips(self.tensors)
-
-    @cached_property
-    def fitting(self) -> Fitting:
-        return Fitting(self.tensors)
 
     @cached_property
     def encoder(self) -> Executor:
