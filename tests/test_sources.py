@@ -65,7 +65,7 @@ def test_a_huge_style_picture() -> None:
     assert painted(png(small.repeat(100, 0).repeat(100, 1))).shape == (60, 80, 3)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 3000))
 def test_the_code_of_any_picture_is_finite(height: int, width: int) -> None:
     picture = random_picture(height, width).astype(np.float32) / 255

@@ -39,7 +39,6 @@ SMOOTHING, FLOOR = 1.0, 0.1
 """Of each number's own curvature, and of the mean one, that is added to it: the directions in which little
 was measured must not take great steps."""
 
-
 OTHERS = 56
 """Photographs whose mean slope is wanted."""
 
@@ -54,7 +53,7 @@ class Slopes:
     """Of the loss by a code, in units of "usual.scale"."""
 
     def __init__(self, pictures: Pictures) -> None:
-        self.pictures, self.painter = pictures, pictures.painter
+        self.painter = pictures.painter
         self.ops = TorchOps({name: torch.from_numpy(x) for name, x in fitting.loss_network().items()})
         self.scale = self.painter.exported()["usual.scale"][:, 0, 0]
 

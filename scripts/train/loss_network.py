@@ -36,7 +36,7 @@ from impasto.models import arbitrary, fitting, gallery
 from impasto.runtime.torch_executor import TorchOps
 from perception import activations, gram
 from pictures import Photographs, shorter_side
-from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint
+from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log
 from style_crops import random_crop, recoloured
 from torch_arbitrary import TorchArbitrary
 
@@ -288,10 +288,7 @@ def main() -> None:
         spent += time.monotonic() - began
         logged.append(torch.cat([apart, grams]).detach().cpu())
         if step % LOGGED == 0:
-            means = torch.stack(logged).mean(0)
-            with (options.run / "log.csv").open("a") as log:
-                log.write(f"{step},{spent:.0f}," + ",".join(f"{value:.4f}" for value in means) + "\n")
-            logged.clear()
+            write_log(options.run, step, spent, logged)
         if spent - last_saved > 240:
             save()
             last_saved = spent

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,14 @@ def follow(average: nn.Module, painter: nn.Module, kept: float) -> None:
     with torch.no_grad():
         for mean, current in zip(average.parameters(), painter.parameters(), strict=True):
             mean.lerp_(current, 1 - kept)
+
+
+def write_log(run: Path, step: int, spent: float, logged: list[Tensor]) -> None:
+    """Add a line to log.csv: step, seconds spent, and the means of what was logged, which is cleared."""
+    means = torch.stack(logged).mean(0)
+    with (run / "log.csv").open("a") as log:
+        log.write(f"{step},{spent:.0f}," + ",".join(f"{value:.4f}" for value in means) + "\n")
+    logged.clear()
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -214,8 +214,8 @@ def plain(x: Any) -> Any:
 
 
 def lengths(node: Any) -> list[int]:
-    """Of a node's result, or of a number's."""
-    return [] if np.isscalar(node) else list(node.output(0).shape)
+    """Of a node's result."""
+    return list(node.output(0).shape)
 
 
 def number(value: float) -> Any:
