@@ -19,7 +19,7 @@ import copy
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,9 @@ from impasto.engines.vgg import Vgg, quick_dtype
 from impasto.models import arbitrary, gallery
 from impasto.runtime import nothing
 from perception import activations, gram
-from pictures import Photographs, shorter_side, to_tensor
+from pictures import Photographs, to_tensor
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log
-from style_crops import in_colours_of, random_crop, recoloured
+from style_crops import Paintings, in_colours_of, recoloured
 from torch_arbitrary import TorchArbitrary, centred, from_microast, narrowed
 
 LOGGED = 20
@@ -143,13 +143,12 @@ def as_floats(crops: Tensor, device: str) -> Tensor:
 class Styles:
     """Crops of paintings and, shares of them, of photographs as they are and painted by the gallery."""
 
-    paintings: list[Path]
+    paintings: Paintings
     photographs: Photographs
     size: int
     plain: float
     painted: float
     chance: random.Random
-    opened: dict[Path, Image.Image] = field(default_factory=dict)
 
     def cut(self) -> Tensor:
         """(3, size, size) uint8."""
@@ -164,17 +163,10 @@ class Styles:
     def plain_cut(self) -> Tensor:
         """(3, size, size) in 0..1, in its own colours."""
         drawn = self.chance.random()
-        if drawn < self.plain + self.painted:
-            crop = to_tensor(self.photographs.crop(self.size))
-            if drawn < self.painted:
-                crop = self.paint(crop)
-        else:
-            path = self.chance.choice(self.paintings)
-            if path not in self.opened:
-                with Image.open(path) as picture:
-                    self.opened[path] = shorter_side(picture.convert("RGB"), 2 * self.size)
-            crop = random_crop(self.opened[path], self.size, self.chance)
-        return crop
+        if drawn >= self.plain + self.painted:
+            return self.paintings.crop(self.size)
+        photo = to_tensor(self.photographs.crop(self.size))
+        return self.paint(photo) if drawn < self.painted else photo
 
     def paint(self, photo: Tensor) -> Tensor:
         """(3, size, size) in a blend of the gallery's styles."""
@@ -237,8 +229,7 @@ def main() -> None:
     vgg = Vgg(options.vgg, device, quick_dtype(device))
     photographs = Photographs(options.data, options.hold_out, options.seed)
     chance = random.Random(options.seed)
-    paintings = [options.data / "paintings" / style.painting for style in gallery.styles()]
-    paintings += sorted(options.paintings.iterdir()) if options.paintings else []
+    paintings = Paintings(options.data, options.paintings, 2 * options.style_crop, chance)
     styles = Styles(paintings, photographs, options.style_crop, options.photographs, options.painted, chance)
     last = LAYERS[-1]
     painter = TorchArbitrary().to(device)

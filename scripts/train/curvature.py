@@ -31,6 +31,7 @@ from impasto.models import arbitrary, fitting, gallery
 from impasto.runtime.torch_executor import TorchOps
 from loss_network import Pictures
 from pictures import EXAMPLES, Photographs, shorter_side, to_tensor
+from style_crops import Paintings
 
 SIDE = 128
 """Of a photograph in pixels."""
@@ -158,9 +159,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     photographs = Photographs(options.data, options.hold_out, options.seed)
-    paintings = [options.data / "paintings" / style.painting for style in gallery.styles()]
-    paintings += sorted(options.paintings.iterdir()) if options.paintings else []
-    pictures = Pictures(photographs, paintings, SIDE, "cpu", options.seed)
+    chance = random.Random(options.seed)
+    paintings = Paintings(options.data, options.paintings, 2 * options.style_crop, chance)
+    pictures = Pictures(photographs, paintings, SIDE, "cpu")
     slopes = Slopes(pictures)
     drawn: list[tuple[Tensor, Tensor]] = []
     for index in range(options.styles):
@@ -174,7 +175,7 @@ def main() -> None:
     candidates = [path for path in bundled if not (EXAMPLES / path.name).exists()]
     names = {path.name for path in candidates}
     others = [path for path in photographs.small + photographs.large if path.name not in names]
-    others = pictures.chance.sample(others, min(OTHERS, len(others)))
+    others = chance.sample(others, min(OTHERS, len(others)))
     squares_ = torch.stack([square(path) for path in candidates + others])
     found: list[Tensor] = []
     for _ in range(min(STYLES, options.styles)):

@@ -23,7 +23,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -32,12 +31,12 @@ from impasto.engines.loss_network import LEVELS, convolutions, features, unbiase
 from impasto.engines.losses import relative
 from impasto.engines.teaching import LAYERS
 from impasto.engines.vgg import Vgg, quick_dtype
-from impasto.models import arbitrary, fitting, gallery
+from impasto.models import arbitrary, fitting
 from impasto.runtime.torch_executor import TorchOps
 from perception import activations, gram
-from pictures import Photographs, shorter_side
+from pictures import Photographs
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log
-from style_crops import random_crop, recoloured
+from style_crops import Paintings, recoloured
 from torch_arbitrary import TorchArbitrary
 
 LOGGED = 25
@@ -111,10 +110,8 @@ class TorchLossNetwork(nn.Module):
 class Pictures:
     """Photographs, crops of paintings, and photographs painted in the style of these."""
 
-    def __init__(self, photographs: Photographs, paintings: list[Path], crop: int, device: str, seed: int):
+    def __init__(self, photographs: Photographs, paintings: Paintings, crop: int, device: str) -> None:
         self.photographs, self.paintings, self.crop, self.device = photographs, paintings, crop, device
-        self.chance = random.Random(seed)
-        self.opened: dict[Path, Image.Image] = {}
         self.painter = TorchArbitrary().to(device).requires_grad_(False)
         self.painter.take({name: torch.from_numpy(x) for name, x in arbitrary.load().weights.items()})
 
@@ -129,12 +126,9 @@ class Pictures:
         return torch.cat([painted, photos[each:], half]).contiguous(memory_format=torch.channels_last)
 
     def style(self, size: int) -> Tensor:
-        path = self.chance.choice(self.paintings)
-        if path not in self.opened:
-            with Image.open(path) as picture:
-                self.opened[path] = shorter_side(picture.convert("RGB"), 2 * size)
-        crop = random_crop(self.opened[path], size, self.chance)
-        return recoloured(crop, self.chance) if self.chance.random() < RECOLOURED else crop
+        """(3, size, size) float in 0..1."""
+        crop, chance = self.paintings.crop(size), self.paintings.chance
+        return recoloured(crop, chance) if chance.random() < RECOLOURED else crop
 
 
 def rows(x: Tensor) -> Tensor:
@@ -227,9 +221,9 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vgg = Vgg(options.vgg, device, quick_dtype(device))
     photographs = Photographs(options.data, options.hold_out, options.seed)
-    paintings = [options.data / "paintings" / style.painting for style in gallery.styles()]
-    paintings += sorted(options.paintings.iterdir()) if options.paintings else []
-    pictures = Pictures(photographs, paintings, options.crop, device, options.seed)
+    chance = random.Random(options.seed)
+    paintings = Paintings(options.data, options.paintings, 4 * options.crop, chance)
+    pictures = Pictures(photographs, paintings, options.crop, device)
     network = TorchLossNetwork().to(device)
     checkpoint = options.run / "checkpoint.pt"
     options.run.mkdir(parents=True, exist_ok=True)
@@ -256,7 +250,7 @@ def main() -> None:
         step, spent = saved["step"], saved["spent"]
         torch.manual_seed(options.seed + step)
         photographs.random.seed(options.seed + step)
-        pictures.chance.seed(options.seed + step)
+        chance.seed(options.seed + step)
 
     def save() -> None:
         state = {"network": network.state_dict(), "average": average.state_dict()}

@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from impasto.engines import pictures
-from pictures import to_tensor
+from impasto.models import gallery
+from pictures import shorter_side, to_tensor
+
+
+class Paintings:
+    """The gallery's paintings and those of a folder, each decoded once.
+
+    Args:
+        data: holds paintings/.
+        more: the folder, or None.
+        side: shorter side in pixels of a painting.
+        chance: draws them and their crops.
+    """
+
+    def __init__(self, data: Path, more: Path | None, side: int, chance: random.Random) -> None:
+        self.paths = [data / "paintings" / style.painting for style in gallery.styles()]
+        self.paths += sorted(more.iterdir()) if more else []
+        self.side, self.chance = side, chance
+        self.decoded: dict[Path, Image.Image] = {}
+
+    def crop(self, size: int) -> Tensor:
+        """See `random_crop`."""
+        path = self.chance.choice(self.paths)
+        if path not in self.decoded:
+            with Image.open(path) as picture:
+                self.decoded[path] = shorter_side(picture.convert("RGB"), self.side)
+        return random_crop(self.decoded[path], size, self.chance)
 
 
 def recoloured(image: Tensor, chance: random.Random) -> Tensor:
@@ -34,6 +61,7 @@ def in_colours_of(image: Tensor, other: Tensor) -> Tensor:
 
 
 def random_crop(picture: Image.Image, size: int, chance: random.Random) -> Tensor:
+    """A square of 0.4 to all of the shorter side, at times turned or mirrored: (3, size, size) in 0..1."""
     shortest = min(picture.size)
     side = round(shortest * chance.uniform(0.4, 1.0))
     left = chance.randint(0, picture.width - side)
