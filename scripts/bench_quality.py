@@ -72,12 +72,12 @@ class Bench:
 
     vgg: Vgg
     lpips: Lpips
-    seen: dict[int, Likeness] = field(default_factory=dict)
+    seen: dict[Tensor, Likeness] = field(default_factory=dict)
 
     def likeness(self, picture: Tensor) -> Likeness:
-        if id(picture) not in self.seen:
-            self.seen[id(picture)] = Likeness(self.vgg, picture)
-        return self.seen[id(picture)]
+        if picture not in self.seen:
+            self.seen[picture] = Likeness(self.vgg, picture)
+        return self.seen[picture]
 
     def measure(self, painting: Tensor, photo: Tensor, style: Tensor) -> Measured:
         own, content, wanted = Likeness(self.vgg, painting), self.likeness(photo), self.likeness(style)
