@@ -141,4 +141,7 @@ def test_lightness_is_the_paintings_when_colours_are_kept(photo: np.ndarray) -> 
     raster = at_width(photo, 320)
     kept, free = painted(raster, keep_color=1.0), painted(raster)
     lightness, wanted = (oklab(picture)[..., 0] for picture in (kept, free))
-    assert np.abs(lightness - wanted).mean() < 0.02
+    apart = np.abs(lightness - wanted)
+    assert np.median(apart) < 0.003
+    # No screen shows a bright sky's blue as light as Hokusai's paper: there the lightness gives way.
+    assert apart.mean() < 0.03

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto.engines.painter import Shape
+from impasto.engines.painter import INPUTS, Shape
 from impasto.models import arbitrary, fitting, gallery
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from impasto.engines.arbitrary import QUARTER, forward, matched, see, summary, unbiased  # noqa: E402
+from impasto.engines.painter import forward as paint  # noqa: E402
 from impasto.engines.vgg import LEVELS  # noqa: E402
 from impasto.runtime.torch_executor import TorchOps  # noqa: E402
 
@@ -79,6 +80,39 @@ def test_the_code_of_one_style_is_trained_alone(material: Path, tmp_path: Path) 
     assert all((tensor == after.weights[name]).all() for name, tensor in before.weights.items())
     changed = (before.codes != after.codes).any(1)
     assert list(changed.nonzero()[0]) == [gallery.find("sunrise")]
+
+
+def test_a_painter_grows_from_the_bundled_one(material: Path, tmp_path: Path) -> None:
+    """With more blocks it paints nearly the same at first."""
+    data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path, "--minutes", 0.001)
+    sizes = ("--crop", 64, "--style-size", 64, "--batch", 2)
+    bundled = gallery.load()
+    blocks = bundled.shape["blocks"] + 1, bundled.shape["fine_blocks"] + 2
+    run(
+        "gallery.py",
+        *data,
+        *sizes,
+        "--quick",
+        "--from-bundled",
+        "--blocks",
+        blocks[0],
+        "--fine-blocks",
+        blocks[1],
+    )
+    run("export.py", tmp_path / "checkpoint.pt", "--output", tmp_path / "gallery.safetensors")
+    grown = gallery.load(tmp_path / "gallery.safetensors")
+    assert (grown.shape["blocks"], grown.shape["fine_blocks"]) == blocks
+    photo = torch.rand(1, INPUTS, 64, 64)
+    small, large = (
+        paint(
+            TorchOps({name: torch.from_numpy(x) for name, x in loaded.weights.items()}),
+            Shape(**loaded.shape),
+            photo,
+            torch.from_numpy(loaded.codes[:1]),
+        )
+        for loaded in (bundled, grown)
+    )
+    assert 0 < (small - large).abs().mean() < 0.03
 
 
 def test_a_style_is_of_a_part_of_its_painting(tmp_path: Path) -> None:

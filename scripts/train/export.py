@@ -31,7 +31,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     saved = torch.load(options.checkpoint, weights_only=True, map_location="cpu")
-    painter = TorchPainter(Shape(), len(gallery.styles()))
+    painter = TorchPainter(Shape(**saved["shape"]), len(gallery.styles()))
     painter.load_state_dict(saved["average"])
     with torch.no_grad():
         tensors = painter.exported()

@@ -15,7 +15,9 @@ import argparse
 import copy
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -24,15 +26,19 @@ from torch import Tensor
 from impasto.engines.lattice import lattice
 from impasto.engines.losses import relative
 from impasto.engines.painter import Shape
-from impasto.engines.vgg import Vgg, quick_dtype
+from impasto.engines.vgg import quick_dtype
 from impasto.models import gallery
-from perception import gram, half, pyramid
+from perception import Eye, gram, pyramid, quick_eye, vgg_eye
 from pictures import Photographs, shorter_side, to_tensor
-from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint
+from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log
 from torch_painter import TorchPainter
 
 LOGGED = 20
-"""Steps whose losses make a line of log.csv: step, seconds, rate, content, style, variation, lattice."""
+"""Steps whose losses make a line of log.csv: step, seconds, content, style, variation, lattice."""
+
+CONTENT = {"full.relu4_1": 2.0, "half.relu3_1": 1.0, "half.relu4_1": 1.0}
+"""Where the content is compared, and what it counts there. The losses see all of a crop: when every part had
+to have all of a painting's textures, skies were full of strokes."""
 
 
 def arguments() -> argparse.Namespace:
@@ -46,10 +52,12 @@ def arguments() -> argparse.Namespace:
         "--code-factor", type=float, default=1.0, help="rate of the codes in those of the painter"
     )
     parser.add_argument("--style-weight", type=float, default=6.0)
-    parser.add_argument("--content-weight", type=float, default=1.0)
+    parser.add_argument("--content-weight", type=float, default=1.8)
     parser.add_argument("--tv-weight", type=float, default=5.0)
     parser.add_argument("--lattice-weight", type=float, default=2.5)
-    parser.add_argument("--window", type=int, default=144, help="side of what the loss sees at full size")
+    parser.add_argument("--quick", action="store_true", help="look through the loss network, not VGG-19")
+    parser.add_argument("--blocks", type=int, default=Shape.blocks, help="residual ones at 1/8")
+    parser.add_argument("--fine-blocks", type=int, default=Shape.fine_blocks, help="residual ones at 1/4")
     parser.add_argument("--frozen", action="store_true", help="train only codes, not the painter")
     parser.add_argument(
         "--only", nargs="+", choices=gallery.names(), metavar="NAME", help="leave all other codes"
@@ -67,13 +75,13 @@ def learned_from(style: gallery.Style, folder: Path, size: int) -> Image.Image:
     return whole.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
 
 
-def style_targets(vgg: Vgg, paintings: Iterable[Image.Image], device: str) -> dict[str, Tensor]:
+def style_targets(eye: Eye, paintings: Iterable[Image.Image], device: str) -> dict[str, Tensor]:
     """Gram matrices of each layer, stacked over the styles."""
     targets: dict[str, list[Tensor]] = {}
     with torch.no_grad():
         for painting in paintings:
             image = to_tensor(painting)[None].to(device)
-            for name, features in pyramid(vgg, image).items():
+            for name, features in pyramid(eye, image).items():
                 targets.setdefault(name, []).append(gram(features)[0])
     return {name: torch.stack(grams) for name, grams in targets.items()}
 
@@ -104,22 +112,24 @@ def main() -> None:
     torch.manual_seed(options.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = quick_dtype(device)
-    vgg = Vgg(options.vgg, device, dtype)
+    eye = quick_eye(device) if options.quick else vgg_eye(options.vgg, device)
     folder = options.data / "paintings"
     paintings = (learned_from(style, folder, options.style_size) for style in gallery.styles())
-    targets = style_targets(vgg, paintings, device)
+    targets = style_targets(eye, paintings, device)
     drawn = torch.tensor([gallery.find(name) for name in options.only or gallery.names()], device=device)
     photographs = Photographs(options.data, options.hold_out, options.seed)
     samples = photographs.batch(3, min(384, options.style_size)).to(device)
 
-    painter = TorchPainter(Shape(), len(gallery.styles())).to(device)
-    average = copy.deepcopy(painter).requires_grad_(False)
     step, spent = 0, 0.0
     options.run.mkdir(parents=True, exist_ok=True)
     checkpoint = options.run / "checkpoint.pt"
-    saved = None
+    saved: dict[str, Any] = {}
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
+    shape = Shape(**saved.get("shape", {"blocks": options.blocks, "fine_blocks": options.fine_blocks}))
+    painter = TorchPainter(shape, len(gallery.styles())).to(device)
+    average = copy.deepcopy(painter).requires_grad_(False)
+    if saved:
         painter.load_state_dict(saved["painter"])
         average.load_state_dict(saved["average"])
         step, spent = saved["step"], saved["spent"]
@@ -129,7 +139,7 @@ def main() -> None:
         if options.from_bundled:
             bundled = gallery.load()
             tensors = {name: torch.from_numpy(value) for name, value in bundled.weights.items()}
-            painter.take(tensors, torch.from_numpy(bundled.codes))
+            painter.take(Shape(**bundled.shape), tensors, torch.from_numpy(bundled.codes))
         average.load_state_dict(painter.state_dict())
     body = [*painter.weights.parameters(), *painter.biases.parameters()]
     groups = [{"params": [painter.codes], "factor": options.code_factor}]
@@ -148,10 +158,10 @@ def main() -> None:
     def save() -> None:
         state = {"painter": painter.state_dict(), "average": average.state_dict()}
         state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
-        write_checkpoint(checkpoint, state | {"step": step, "spent": spent})
+        write_checkpoint(checkpoint, state | {"shape": asdict(shape), "step": step, "spent": spent})
         write_sheet(average, samples, options.run / "sheet.png", dtype)
 
-    sums = torch.zeros(4)
+    logged: list[Tensor] = []
     last_saved = spent
     while spent < options.minutes * 60:
         began = time.monotonic()
@@ -161,10 +171,10 @@ def main() -> None:
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
         which = drawn[torch.randint(len(drawn), (options.batch,), device=device)]
         painting = painter(with_noise(photo), painter.codes[which], dtype).float()
-        features = pyramid(vgg, painting, options.window)
+        features = pyramid(eye, painting)
         with torch.no_grad():
-            wanted = half(vgg, photo)
-        content = sum(relative(features[f"half.{n}"], wanted[n]) for n in ("relu3_1", "relu4_1"))
+            wanted = pyramid(eye, photo)
+        content = sum(share * relative(features[name], wanted[name]) for name, share in CONTENT.items())
         style = sum(relative(gram(features[name]), target[which]) for name, target in targets.items())
         style = torch.as_tensor(style)
         parts = torch.stack(
@@ -186,12 +196,9 @@ def main() -> None:
         step += 1
         follow(average, painter, kept_share(options.average, step))
         spent += time.monotonic() - began
-        sums += parts.detach().cpu()
+        logged.append(parts.detach().cpu())
         if step % LOGGED == 0:
-            with (options.run / "log.csv").open("a") as log:
-                means = ",".join(f"{value:.4f}" for value in sums / LOGGED)
-                log.write(f"{step},{spent:.0f},{rate:.2e},{means}\n")
-            sums.zero_()
+            write_log(options.run, step, spent, logged)
         if spent - last_saved > 240:
             save()
             last_saved = spent

@@ -1,20 +1,54 @@
-"""Content and style distances, measured with the engines' VGG-19."""
+"""Content and style distances, measured with the engines' VGG-19 or with the loss network."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.engines.vgg import Vgg
+from impasto.engines import loss_network
+from impasto.engines.teaching import LAYERS
+from impasto.engines.vgg import Vgg, quick_dtype
+from impasto.models import fitting
+from impasto.runtime.torch_executor import TorchOps
 
-FULL = ("relu1_1", "relu2_1", "relu3_1")
-HALF = ("relu2_1", "relu3_1", "relu4_1")
+HALF = LAYERS[1:]
+
+Eye = Callable[[Tensor], dict[str, Tensor]]
+"""Gives the activations `LAYERS` of (N, 3, H, W) sRGB in 0..1."""
 
 
 def activations(vgg: Vgg, image: Tensor, last: str) -> dict[str, Tensor]:
     """Of (N, 3, H, W) sRGB in 0..1: relu1_1, relu2_1, ... up to and with `last`."""
     return vgg(image, last, lambda: None)
+
+
+def vgg_eye(path: Path, device: str) -> Eye:
+    """What VGG-19 sees."""
+    vgg = Vgg(path, device, quick_dtype(device))
+    return lambda image: activations(vgg, image, LAYERS[-1])
+
+
+def quick_eye(device: str) -> Eye:
+    """What the bundled loss network sees, in a quarter of the time of VGG-19."""
+    dtype = quick_dtype(device)
+    weights = {
+        name: torch.from_numpy(value).to(device, dtype) for name, value in fitting.loss_network().items()
+    }
+    channels_last = {
+        name: value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+        for name, value in weights.items()
+    }
+    ops = TorchOps(channels_last)
+
+    def see(image: Tensor) -> dict[str, Tensor]:
+        image = image.to(dtype, memory_format=torch.channels_last)
+        return dict(zip(LAYERS, loss_network.features(ops, image), strict=True))
+
+    return see
 
 
 def gram(features: Tensor) -> Tensor:
@@ -24,21 +58,7 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / (h * w)
 
 
-def pyramid(vgg: Vgg, image: Tensor, window: int | None = None) -> dict[str, Tensor]:
-    """Activations of the picture and of its half-size copy, which sees strokes twice as large.
-
-    Args:
-        window: side of the random square that stands for the picture at full size, where texture
-            is much the same everywhere; half the time of a step goes there.
-    """
-    near = image
-    if window is not None and window < image.shape[-1]:
-        top, left = (int(torch.randint(side - window + 1, ())) for side in image.shape[2:])
-        near = image[..., top : top + window, left : left + window]
-    full = {f"full.{k}": v for k, v in activations(vgg, near, FULL[-1]).items() if k in FULL}
-    return full | {f"half.{k}": v for k, v in half(vgg, image).items()}
-
-
-def half(vgg: Vgg, image: Tensor) -> dict[str, Tensor]:
-    features = activations(vgg, F.avg_pool2d(image, 2), HALF[-1])
-    return {name: features[name] for name in HALF}
+def pyramid(eye: Eye, image: Tensor) -> dict[str, Tensor]:
+    """Activations of the picture and of its half-size copy, which sees strokes twice as large."""
+    full, half = eye(image), eye(F.avg_pool2d(image, 2))
+    return {f"full.{name}": full[name] for name in LAYERS} | {f"half.{name}": half[name] for name in HALF}

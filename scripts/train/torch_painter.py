@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from impasto.engines.painter import Shape, forward
+from impasto.engines.painter import Shape, forward, split
 from impasto.runtime.torch_executor import TorchOps
 
 PHASES = (
@@ -16,6 +16,9 @@ PHASES = (
 )
 """Which of five neighbouring pixels of the doubled picture are copies of which of three of the small one,
 for the even pixels and for the odd."""
+
+FAINT = 0.1
+"""Gain of what new residual blocks add at first."""
 
 
 def fold_doubling(weight: Tensor) -> Tensor:
@@ -73,15 +76,24 @@ class TorchPainter(nn.Module):
         weights["out.bias"] = self.biases["out"].repeat_interleave(4)
         return weights
 
-    def take(self, exported: Mapping[str, Tensor], codes: Tensor) -> None:
-        """Go on from weights as `exported` gives them, and from the codes that go with them."""
+    def take(self, shape: Shape, exported: Mapping[str, Tensor], codes: Tensor) -> None:
+        """Go on from weights of a painter as `exported` gives them, and from the codes that go with them.
+
+        Residual blocks that it lacks begin by doing next to nothing.
+        """
+        known, columns = split(shape, codes, lambda code, start, stop: code[:, start:stop]), []
+        for name, channels in self.shape.norms().items():
+            if name not in known:
+                gains = torch.ones(channels) if name.endswith(".0") else FAINT * torch.randn(channels)
+                known[name] = gains.expand(len(codes), -1), torch.zeros(len(codes), channels)
+            columns += known[name]
         with torch.no_grad():
-            for name in self.shape.convolutions():
+            self.codes.copy_(torch.cat(columns, 1))
+            self.biases["out"].copy_(exported["out.bias"][::4])
+            for name in shape.convolutions():
                 weight = exported[f"{name}.weight"]
                 weight = unfold_doubling(weight) if name == "out" else weight
                 self.weights[name.replace(".", "_")].copy_(weight)
-            self.biases["out"].copy_(exported["out.bias"][::4])
-            self.codes.copy_(codes)
 
     def forward(self, image: Tensor, code: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         weights = {name: weight.to(dtype) for name, weight in self.exported().items()}

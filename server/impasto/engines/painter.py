@@ -47,8 +47,8 @@ class Shape:
     quarter: int = 32
     eighth: int = 96
     half: int = 16
-    blocks: int = 5
-    fine_blocks: int = 3
+    blocks: int = 7
+    fine_blocks: int = 5
 
     def residuals(self) -> dict[str, int]:
         """Channels of each residual block's two convolutions, by name."""
