@@ -88,17 +88,8 @@ def test_a_painter_grows_from_the_bundled_one(material: Path, tmp_path: Path) ->
     sizes = ("--crop", 64, "--style-size", 64, "--batch", 2)
     bundled = gallery.load()
     blocks = bundled.shape["blocks"] + 1, bundled.shape["fine_blocks"] + 2
-    run(
-        "gallery.py",
-        *data,
-        *sizes,
-        "--quick",
-        "--from-bundled",
-        "--blocks",
-        blocks[0],
-        "--fine-blocks",
-        blocks[1],
-    )
+    more = ("--blocks", blocks[0], "--fine-blocks", blocks[1])
+    run("gallery.py", *data, *sizes, "--quick", "--from-bundled", *more)
     run("export.py", tmp_path / "checkpoint.pt", "--output", tmp_path / "gallery.safetensors")
     grown = gallery.load(tmp_path / "gallery.safetensors")
     assert (grown.shape["blocks"], grown.shape["fine_blocks"]) == blocks

@@ -148,21 +148,21 @@ class Styles:
     size: int
     plain: float
     painted: float
-    chance: random.Random
 
     def cut(self) -> Tensor:
         """(3, size, size) uint8."""
         crop = self.plain_cut()
-        drawn = self.chance.random()
+        chance = self.paintings.chance
+        drawn = chance.random()
         if drawn < PALETTES:
             crop = in_colours_of(crop, self.plain_cut())
         elif drawn < PALETTES + RECOLOURED:
-            crop = recoloured(crop, self.chance)
+            crop = recoloured(crop, chance)
         return (crop * 255).round().byte()
 
     def plain_cut(self) -> Tensor:
         """(3, size, size) in 0..1, in its own colours."""
-        drawn = self.chance.random()
+        drawn = self.paintings.chance.random()
         if drawn >= self.plain + self.painted:
             return self.paintings.crop(self.size)
         photo = to_tensor(self.photographs.crop(self.size))
@@ -170,10 +170,11 @@ class Styles:
 
     def paint(self, photo: Tensor) -> Tensor:
         """(3, size, size) in a blend of the gallery's styles."""
-        count = self.chance.randint(1, BLENDED)
-        weights = [self.chance.uniform(0.1, 1) for _ in range(count)]
-        code = np.tensordot(weights, self.chance.sample(self.codes, count), 1) / sum(weights)
-        noise = white_noise(self.size, self.size, self.chance.randrange(1000))
+        chance = self.paintings.chance
+        count = chance.randint(1, BLENDED)
+        weights = [chance.uniform(0.1, 1) for _ in range(count)]
+        code = np.tensordot(weights, chance.sample(self.codes, count), 1) / sum(weights)
+        noise = white_noise(self.size, self.size, chance.randrange(1000))
         picture = np.ascontiguousarray(photo.permute(1, 2, 0).numpy())
         painted = self.gallery.paint(picture, noise, code.astype(np.float32), None, nothing)
         return torch.from_numpy(painted).permute(2, 0, 1).clamp(0, 1)
@@ -230,7 +231,7 @@ def main() -> None:
     photographs = Photographs(options.data, options.hold_out, options.seed)
     chance = random.Random(options.seed)
     paintings = Paintings(options.data, options.paintings, 2 * options.style_crop, chance)
-    styles = Styles(paintings, photographs, options.style_crop, options.photographs, options.painted, chance)
+    styles = Styles(paintings, photographs, options.style_crop, options.photographs, options.painted)
     last = LAYERS[-1]
     painter = TorchArbitrary().to(device)
     known = {eye for eye in ("style", "photo") if eye in options.frozen}

@@ -20,6 +20,17 @@ class TorchOps:
         self.weights = weights
         self.dtype = next(iter(weights.values())).dtype
 
+    @classmethod
+    def placed(cls, weights: Weights, device: str, dtype: torch.dtype) -> TorchOps:
+        """With these weights on a device, laid out as convolutions there are fastest."""
+        tensors = {name: torch.from_numpy(value).to(device, dtype) for name, value in weights.items()}
+        return cls(
+            {
+                name: tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+                for name, tensor in tensors.items()
+            }
+        )
+
     def conv(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
         weight = self.weights[f"{name}.weight"]
         margin = weight.shape[-1] // 2
@@ -165,12 +176,7 @@ class TorchNetwork:
         capabilities = getattr(torch.cpu, "get_capabilities", dict)()
         half = device != "cpu" or capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
         self.dtype = torch.bfloat16 if half and not exact else torch.float32
-        tensors = {name: torch.from_numpy(value).to(device, self.dtype) for name, value in weights.items()}
-        channels_last = {
-            name: tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
-            for name, tensor in tensors.items()
-        }
-        self.ops = TorchOps(channels_last)
+        self.ops = TorchOps.placed(weights, device, self.dtype)
         self.device = f"{device} (torch, {str(self.dtype).removeprefix('torch.')})"
 
     def __call__(self, arrays: Sequence[np.ndarray], check: Check) -> list[np.ndarray]:
