@@ -99,7 +99,7 @@ class GalleryEngine:
             np.pad(picture, (*around, (0, 0)), "symmetric"),
             np.pad(noise, around, "symmetric"),
             code.values,
-            None if mask is None else np.pad(mask, around),
+            None if mask is None else np.pad(mask, around, "constant" if painter.strict else "symmetric"),
             check,
         )
         return painted[above : above + height, left : left + width]
