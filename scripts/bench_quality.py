@@ -5,7 +5,8 @@
 
 DIR of --data holds paintings/ and content/, that of --models vgg_normalised.pth, alexnet_features.pth,
 adain_decoder.pth and microast/. Contents are photographs that nothing was trained on; the styles are
-first the paintings that are not in the gallery, then those that are. Distances are relative (0 is
+first the paintings that are not in the gallery (the middle square), then what each style of the gallery
+was learned from: its painting, or the part of it that gallery.toml names. Distances are relative (0 is
 equal); smaller is better but for SSIM. A row of the photograph itself and one of the bare style stand
 beside the others, because each is best by one measure and worthless. The reference, optimisation after
 one picture, paints small squares, for it takes minutes a picture.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +46,8 @@ from impasto.raster import load
 from impasto.raster.sampling import resized
 from impasto.styles.sources import StyleSource, sources
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+sys.path.insert(0, str(Path(__file__).parent / "train"))
+from pictures import EXAMPLES, learned_from, to_tensor
 
 EVERY = 24
 """Every 24th small photograph was kept back from training."""
@@ -218,7 +221,7 @@ def main() -> None:
     table: dict[str, list[Measured]] = {}
     for index, entry in enumerate(chosen):
         photo = square(contents[index % len(contents)], options.reference_size)
-        style = square(paintings / entry.painting, STYLE_SIDE)
+        style = to_tensor(learned_from(entry, paintings, STYLE_SIDE))[None]
         entries: dict[str, Paint] = {
             "the photograph itself": lambda content, style: content,
             "Impasto, gallery": impasto(engine, entry.name),

@@ -107,7 +107,7 @@ def test_a_painter_grows_from_the_bundled_one(material: Path, tmp_path: Path) ->
 
 
 def test_a_style_is_of_a_part_of_its_painting(tmp_path: Path) -> None:
-    from gallery import learned_from
+    from pictures import learned_from
 
     painting = np.zeros((100, 200, 3), np.uint8)
     painting[50:, 40:] = 255

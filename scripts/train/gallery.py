@@ -29,7 +29,7 @@ from impasto.engines.painter import Shape
 from impasto.engines.vgg import quick_dtype
 from impasto.models import gallery
 from perception import Eye, gram, pyramid, quick_eye, vgg_eye
-from pictures import Photographs, shorter_side, to_tensor
+from pictures import Photographs, learned_from, to_tensor
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log
 from torch_painter import TorchPainter
 
@@ -64,15 +64,6 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--average", type=float, default=0.998, help="of the weights: how much stays a step")
     return parser.parse_args()
-
-
-def learned_from(style: gallery.Style, folder: Path, size: int) -> Image.Image:
-    """A style's painting, its shorter side of `size` pixels, or the part of it that the style is of."""
-    with Image.open(folder / style.painting) as picture:
-        whole = shorter_side(picture.convert("RGB"), size)
-    left, top, right, bottom = style.part
-    across, down = whole.size
-    return whole.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
 
 
 def style_targets(eye: Eye, paintings: Iterable[Image.Image], device: str) -> dict[str, Tensor]:

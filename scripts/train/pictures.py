@@ -1,4 +1,4 @@
-"""Training pictures: random crops of photographs at random scales, decoded once and kept as uint8."""
+"""Training pictures: what a style is learned from, and random crops of photographs at random scales."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from impasto.models.gallery import Style
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -23,6 +25,15 @@ def shorter_side(picture: Image.Image, size: int) -> Image.Image:
     factor = size / min(picture.size)
     width, height = (max(size, round(side * factor)) for side in picture.size)
     return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def learned_from(style: Style, folder: Path, size: int) -> Image.Image:
+    """A style's painting, its shorter side of `size` pixels, or the part of it that the style is of."""
+    with Image.open(folder / style.painting) as picture:
+        whole = shorter_side(picture.convert("RGB"), size)
+    left, top, right, bottom = style.part
+    across, down = whole.size
+    return whole.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
 
 
 class Photographs:
