@@ -32,11 +32,12 @@ from impasto.engines import WORK_PIXELS, pictures
 from impasto.engines.descent import RATES, descend
 from impasto.engines.objective import CONTENT_LAYER, LAYER_WEIGHTS, Objective
 from impasto.engines.optimise import OPTIONS, OptimiseEngine
-from impasto.engines.vgg import LEVELS, Vgg, quick_dtype
+from impasto.engines.vgg import LEVELS, Vgg
 from impasto.job import Look
 from impasto.models.store import require
 from impasto.raster import load
 from impasto.runtime.memory import large_blocks_kept
+from impasto.runtime.torch_executor import quick_dtype
 from impasto.styles.sources import StyleSource
 
 WEIGHTS = (

@@ -39,11 +39,12 @@ from torch import Tensor
 from impasto.engines.descent import descend
 from impasto.engines.gallery import GalleryEngine
 from impasto.engines.losses import gram
-from impasto.engines.vgg import Vgg, quick_dtype
+from impasto.engines.vgg import Vgg
 from impasto.job import Look, StyleRef
 from impasto.models import gallery
 from impasto.raster import load
 from impasto.raster.sampling import resized
+from impasto.runtime.torch_executor import quick_dtype
 from impasto.styles.sources import StyleSource, sources
 
 sys.path.insert(0, str(Path(__file__).parent / "train"))

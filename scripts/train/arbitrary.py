@@ -36,9 +36,10 @@ from impasto.engines.lattice import lattice
 from impasto.engines.losses import relative
 from impasto.engines.painters import GalleryPainter, white_noise
 from impasto.engines.teaching import LAYERS
-from impasto.engines.vgg import Vgg, quick_dtype
+from impasto.engines.vgg import Vgg
 from impasto.models import arbitrary, gallery
 from impasto.runtime import nothing
+from impasto.runtime.torch_executor import quick_dtype
 from perception import activations, gram
 from pictures import Photographs, to_tensor
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log

@@ -26,8 +26,8 @@ from torch import Tensor
 from impasto.engines.lattice import lattice
 from impasto.engines.losses import relative
 from impasto.engines.painter import Shape
-from impasto.engines.vgg import quick_dtype
 from impasto.models import gallery
+from impasto.runtime.torch_executor import quick_dtype
 from perception import Eye, gram, pyramid, quick_eye, vgg_eye
 from pictures import Photographs, learned_from, to_tensor
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log

@@ -30,9 +30,9 @@ from impasto.engines import vgg as vgg_layers
 from impasto.engines.loss_network import LEVELS, convolutions, features, unbiased
 from impasto.engines.losses import relative
 from impasto.engines.teaching import LAYERS
-from impasto.engines.vgg import Vgg, quick_dtype
+from impasto.engines.vgg import Vgg
 from impasto.models import arbitrary, fitting
-from impasto.runtime.torch_executor import TorchOps
+from impasto.runtime.torch_executor import TorchOps, quick_dtype
 from perception import activations, gram
 from pictures import Photographs
 from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from impasto.engines import loss_network
 from impasto.engines.teaching import LAYERS
-from impasto.engines.vgg import Vgg, quick_dtype
+from impasto.engines.vgg import Vgg
 from impasto.models import fitting
-from impasto.runtime.torch_executor import TorchOps
+from impasto.runtime.torch_executor import TorchOps, quick_dtype
 
 HALF = LAYERS[1:]
 

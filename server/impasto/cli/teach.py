@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     from impasto.engines.gallery import GalleryEngine
     from impasto.engines.painters import encodable
     from impasto.engines.teaching import PHOTOGRAPH_SIDE, Lesson, shorter_side
-    from impasto.engines.vgg import Vgg, quick_dtype
+    from impasto.engines.vgg import Vgg
+    from impasto.runtime.torch_executor import quick_dtype
     from impasto.styles.sources import StyleCode
 
     loaded, painter = arbitrary.load(), GalleryEngine()

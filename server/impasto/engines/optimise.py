@@ -67,7 +67,8 @@ class OptimiseEngine(pictures.PictureEngine):
         super().__init__()
         path = require(self.weights[0])
         from impasto.engines.descent import prepare
-        from impasto.engines.vgg import Vgg, quick_dtype
+        from impasto.engines.vgg import Vgg
+        from impasto.runtime.torch_executor import quick_dtype
 
         self.vgg = Vgg(path, self.device, quick_dtype(self.device))
         prepare()

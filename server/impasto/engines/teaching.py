@@ -18,9 +18,9 @@ from impasto.engines.arbitrary import QUARTER, forward
 from impasto.engines.lattice import lattice
 from impasto.engines.losses import gram, relative, variation
 from impasto.engines.pictures import tensor
-from impasto.engines.vgg import Vgg, quick_dtype
+from impasto.engines.vgg import Vgg
 from impasto.raster.sampling import resized
-from impasto.runtime.torch_executor import TorchOps
+from impasto.runtime.torch_executor import TorchOps, quick_dtype
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT = LAYERS[-1]

@@ -29,13 +29,6 @@ EPSILON = 1e-5
 Layer = tuple[Tensor, Tensor]
 
 
-def quick_dtype(device: str) -> torch.dtype:
-    """bfloat16 where the processor computes in it, which is several times faster, else float32."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    half = device != "cpu" or capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return torch.bfloat16 if half else torch.float32
-
-
 def load(path: Path, device: str, dtype: torch.dtype = torch.float32) -> dict[str, Layer]:
     """Weight and bias of each layer in a file, which can hold nothing but tensors."""
     saved = torch.load(path, weights_only=True, map_location=device)
