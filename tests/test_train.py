@@ -84,12 +84,12 @@ def test_the_code_of_one_style_is_trained_alone(material: Path, tmp_path: Path) 
 
 def test_a_painter_grows_from_the_bundled_one(material: Path, tmp_path: Path) -> None:
     """With more blocks it paints nearly the same at first."""
-    data = ("--data", material, "--vgg", material / "vgg.pth", "--run", tmp_path, "--minutes", 0.001)
+    data = ("--data", material, "--run", tmp_path, "--minutes", 0.001)
     sizes = ("--crop", 64, "--style-size", 64, "--batch", 2)
     bundled = gallery.load()
     blocks = bundled.shape["blocks"] + 1, bundled.shape["fine_blocks"] + 2
     more = ("--blocks", blocks[0], "--fine-blocks", blocks[1])
-    run("gallery.py", *data, *sizes, "--quick", "--from-bundled", *more)
+    run("gallery.py", *data, *sizes, "--from-bundled", *more)
     run("export.py", tmp_path / "checkpoint.pt", "--output", tmp_path / "gallery.safetensors")
     grown = gallery.load(tmp_path / "gallery.safetensors")
     assert (grown.shape["blocks"], grown.shape["fine_blocks"]) == blocks

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+def add_run_arguments(parser: argparse.ArgumentParser, needs_vgg: bool = True) -> None:
     """What a run learns from, where it is kept and how long it takes, for every painter."""
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--vgg", type=Path, required=True)
+    parser.add_argument("--vgg", type=Path, required=needs_vgg, help="VGG-19, normalised")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True, help="training time, all resumes together")
     parser.add_argument("--from-bundled", action="store_true", help="start from the bundled painter")
