@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,25 @@ def test_a_painter_grows_from_the_bundled_one(material: Path, tmp_path: Path) ->
         for loaded in (bundled, grown)
     )
     assert 0 < (small - large).abs().mean() < 0.03
+
+
+def test_the_mean_of_two_checkpoints_is_exported(tmp_path: Path) -> None:
+    from torch_painter import TorchPainter
+
+    shape, files = Shape(blocks=1, fine_blocks=1), []
+    codes = torch.zeros(2, len(gallery.styles()), shape.code_length)
+    codes[1, 3] = 2
+    for index, code in enumerate(codes):
+        painter = TorchPainter(shape, len(code))
+        painter.codes.data = code
+        files.append(tmp_path / f"{index}.pt")
+        torch.save({"average": painter.state_dict(), "shape": asdict(shape), "step": index}, files[-1])
+    run("export.py", *files, "--output", tmp_path / "gallery.safetensors")
+    mean = gallery.load(tmp_path / "gallery.safetensors")
+    assert (mean.codes[3] == 1).all()
+    assert not mean.codes[:3].any()
+    stems = [torch.load(file, weights_only=True)["average"]["weights.stem"] for file in files]
+    assert np.allclose(mean.weights["stem.weight"], torch.stack(stems).mean(0), atol=1e-3)
 
 
 def test_a_style_is_of_a_part_of_its_painting(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 """Export a checkpoint of gallery.py, painter and codes, to models/bundled/gallery.safetensors.
 
 scripts/train/export.py RUN/checkpoint.pt
+
+Of several checkpoints of one run the mean is exported (Wortsman et al. 2022, "Model soups", 2203.05482): that
+of a small --content-weight and of a large paints half way between both.
 """
 
 from __future__ import annotations
@@ -24,15 +27,18 @@ from torch_painter import TorchPainter
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="CHECKPOINT")
     parser.add_argument("--output", type=Path, default=gallery.FILE)
     parser.add_argument(
         "--codes-only", action="store_true", help="the painter was frozen; keep it to the bit"
     )
     options = parser.parse_args()
-    saved = torch.load(options.checkpoint, weights_only=True, map_location="cpu")
-    painter = TorchPainter(Shape(**saved["shape"]), len(gallery.styles()))
-    painter.load_state_dict(saved["average"])
+    saved = [torch.load(path, weights_only=True, map_location="cpu") for path in options.checkpoints]
+    painter = TorchPainter(Shape(**saved[-1]["shape"]), len(gallery.styles()))
+    averages = [each["average"] for each in saved]
+    painter.load_state_dict(
+        {name: torch.stack([each[name] for each in averages]).mean(0) for name in averages[0]}
+    )
     with torch.no_grad():
         tensors = painter.exported()
     if options.codes_only:
@@ -43,7 +49,7 @@ def main() -> None:
     metadata = {
         "shape": json.dumps(asdict(painter.shape)),
         "styles": ",".join(gallery.names()),
-        "steps": str(saved["step"]),
+        "steps": str(saved[-1]["step"]),
         "fingerprint": known_by,
         "licence": "Apache-2.0, see CREDITS.md",
     }

@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
         "--code-factor", type=float, default=1.0, help="rate of the codes in those of the painter"
     )
     parser.add_argument("--style-weight", type=float, default=6.0)
-    parser.add_argument("--content-weight", type=float, default=1.8)
+    parser.add_argument("--content-weight", type=float, default=4.0)
     parser.add_argument("--tv-weight", type=float, default=5.0)
     parser.add_argument("--lattice-weight", type=float, default=2.5)
     parser.add_argument("--blocks", type=int, default=Shape.blocks, help="residual ones at 1/8")
