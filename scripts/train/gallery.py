@@ -3,11 +3,12 @@
 
     scripts/train/gallery.py --data DIR --vgg vgg_normalised.pth --run RUN --minutes 120
 
-DIR holds paintings/, photos/ and content/. Without --vgg the bundled loss network looks in its place, in two
-fifths of the time; VGG-19 sees half of what is gained so. A run starts from the bundled painter
-(--from-bundled) or anew. It resumes from RUN/checkpoint.pt, on a CPU or a GPU with the same command; the rate
-falls linearly over --minutes of training time, so a run can be lengthened. What is saved and exported is the
-running average of the weights. RUN/log.csv has the losses, RUN/sheet.png the last sample sheet.
+DIR holds paintings/, photos/ and content/. Without --vgg the bundled loss network looks in its place and a
+step takes two fifths of the time; VGG-19 sees half of what is gained so. A run starts from the bundled
+painter (--from-bundled) or anew. It resumes from RUN/checkpoint.pt, on a CPU or a GPU with the same
+command; the rate falls linearly over --minutes of training time, so a run can be lengthened. What is saved
+and exported is the running average of the weights. RUN/log.csv has the losses, RUN/sheet.png the last
+sample sheet.
 """
 
 from __future__ import annotations
