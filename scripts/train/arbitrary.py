@@ -15,9 +15,7 @@ RUN/styles.pt and RUN/scenes.pt the crops that it learns from.
 from __future__ import annotations
 
 import argparse
-import copy
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,7 +40,7 @@ from impasto.runtime import nothing
 from impasto.runtime.torch_executor import quick_dtype
 from perception import activations, gram
 from pictures import Photographs, to_tensor
-from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log
+from runs import Run, add_run_arguments, read_checkpoint, write_checkpoint
 from style_crops import Paintings, in_colours_of, recoloured
 from torch_arbitrary import TorchArbitrary, centred, from_microast, narrowed
 
@@ -236,12 +234,9 @@ def main() -> None:
     last = LAYERS[-1]
     painter = TorchArbitrary().to(device)
     known = {eye for eye in ("style", "photo") if eye in options.frozen}
-    checkpoint = options.run / "checkpoint.pt"
-    options.run.mkdir(parents=True, exist_ok=True)
-    saved: dict[str, Any] = {}
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True, map_location=device)
-        painter.load_state_dict(saved["painter"])
+    saved = read_checkpoint(options.run, device)
+    if saved:
+        painter.load_state_dict(saved["network"])
     elif options.from_bundled:
         painter.take({name: torch.from_numpy(value) for name, value in arbitrary.load().weights.items()})
     elif options.microast:
@@ -263,7 +258,6 @@ def main() -> None:
     scenes = Collection.gathered(options.scenes, cut, shown, device, options.run / "scenes.pt")
     samples, models = as_floats(scenes.crops[:3], device), as_floats(targets.crops[:4], device)
 
-    step, spent = 0, 0.0
     groups: list[dict[str, Any]] = []
     for name, tensor in painter.exported().items():
         layer = name.split(".")[0]
@@ -271,30 +265,11 @@ def main() -> None:
         if tensor.requires_grad:
             rate = options.rate if layer == "correction" else options.painter_rate
             groups.append({"params": [tensor], "rate": rate})
-    trained = [tensor for group in groups for tensor in group["params"]]
-    optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
     if not saved and not options.from_bundled:
         painter.measure(targets.seen["summary"])
-    average = copy.deepcopy(painter).requires_grad_(False)
-    if saved:
-        average.load_state_dict(saved["average"])
-        if saved["frozen"] == options.frozen:
-            optimiser.load_state_dict(saved["optimiser"])
-        step, spent = saved["step"], saved["spent"]
-        torch.manual_seed(options.seed + step)
+    run = Run(options, painter, groups, saved, 2.0, LOGGED, frozen=options.frozen)
 
-    def save() -> None:
-        state = {"painter": painter.state_dict(), "average": average.state_dict()}
-        state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
-        write_checkpoint(checkpoint, state | {"step": step, "spent": spent})
-        write_sheet(average, samples, models, options.run / "sheet.png")
-
-    logged: list[Tensor] = []
-    last_saved = spent
-    while spent < options.minutes * 60:
-        began = time.monotonic()
-        for group in optimiser.param_groups:
-            group["lr"] = rate_now(group["rate"], step, spent, options.minutes)
+    for _ in run.steps(lambda: write_sheet(run.average, samples, models, options.run / "sheet.png")):
         pictures, wanted = targets.batch(options.batch)
         photo, scene = scenes.batch(options.batch)
         summary = wanted["summary"] if "style" in known else painter.summary(pictures)
@@ -309,23 +284,9 @@ def main() -> None:
         # Of logarithms, so that a per cent is a per cent: some styles are ten times farther than others.
         loss = options.content_weight * content.log().mean() + options.gram_weight * logarithm.mean()
         loss = loss + options.lattice_weight * stamps + options.tv_weight * rough
-        parts = torch.stack([content.mean(), style.mean(), stamps, rough])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 2.0)
-        optimiser.step()
-        step += 1
-        follow(average, painter, kept_share(options.average, step))
-        spent += time.monotonic() - began
-        logged.append(parts.detach().cpu())
-        if step % LOGGED == 0:
-            write_log(options.run, step, spent, logged)
-        if spent - last_saved > 240:
-            save()
-            last_saved = spent
-    save()
+        run.descend(loss, torch.stack([content.mean(), style.mean(), stamps, rough]))
     if options.export:
-        export(average, step, options.export)
+        export(run.average, run.step, options.export)
 
 
 if __name__ == "__main__":

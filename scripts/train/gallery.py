@@ -14,12 +14,9 @@ sample sheet.
 from __future__ import annotations
 
 import argparse
-import copy
-import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -32,7 +29,7 @@ from impasto.models import gallery
 from impasto.runtime.torch_executor import quick_dtype
 from perception import Eye, gram, pyramid, quick_eye, vgg_eye
 from pictures import Photographs, learned_from, to_tensor
-from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log
+from runs import Run, add_run_arguments, read_checkpoint
 from torch_painter import TorchPainter
 
 LOGGED = 20
@@ -112,54 +109,26 @@ def main() -> None:
     photographs = Photographs(options.data, options.hold_out, options.seed)
     samples = photographs.batch(3, min(384, options.style_size)).to(device)
 
-    step, spent = 0, 0.0
-    options.run.mkdir(parents=True, exist_ok=True)
-    checkpoint = options.run / "checkpoint.pt"
-    saved: dict[str, Any] = {}
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True, map_location=device)
+    saved = read_checkpoint(options.run, device)
     shape = Shape(**saved.get("shape", {"blocks": options.blocks, "fine_blocks": options.fine_blocks}))
     painter = TorchPainter(shape, len(gallery.styles())).to(device)
-    average = copy.deepcopy(painter).requires_grad_(False)
     if saved:
-        painter.load_state_dict(saved["painter"])
-        average.load_state_dict(saved["average"])
-        step, spent = saved["step"], saved["spent"]
-        photographs.random.seed(options.seed + step)
-        torch.manual_seed(options.seed + step)
-    else:
-        if options.from_bundled:
-            bundled = gallery.load()
-            tensors = {name: torch.from_numpy(value) for name, value in bundled.weights.items()}
-            painter.take(Shape(**bundled.shape), tensors, torch.from_numpy(bundled.codes))
-        average.load_state_dict(painter.state_dict())
+        painter.load_state_dict(saved["network"])
+        photographs.random.seed(options.seed + saved["step"])
+    elif options.from_bundled:
+        bundled = gallery.load()
+        tensors = {name: torch.from_numpy(value) for name, value in bundled.weights.items()}
+        painter.take(Shape(**bundled.shape), tensors, torch.from_numpy(bundled.codes))
     body = [*painter.weights.parameters(), *painter.biases.parameters()]
-    groups = [{"params": [painter.codes], "factor": options.code_factor}]
+    groups = [{"params": [painter.codes], "rate": options.rate * options.code_factor}]
     if options.frozen:
         for parameter in body:
             parameter.requires_grad_(False)
     else:
-        groups.append({"params": body, "factor": 1.0})
-    trained = [parameter for group in groups for parameter in group["params"]]
-    optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
-    if saved and saved["frozen"] == options.frozen:
-        optimiser.load_state_dict(saved["optimiser"])
-        for group, given in zip(optimiser.param_groups, groups, strict=True):
-            group["factor"] = given["factor"]
+        groups.append({"params": body, "rate": options.rate})
+    run = Run(options, painter, groups, saved, 5.0, LOGGED, shape=asdict(shape), frozen=options.frozen)
 
-    def save() -> None:
-        state = {"painter": painter.state_dict(), "average": average.state_dict()}
-        state |= {"optimiser": optimiser.state_dict(), "frozen": options.frozen}
-        write_checkpoint(checkpoint, state | {"shape": asdict(shape), "step": step, "spent": spent})
-        write_sheet(average, samples, options.run / "sheet.png", dtype)
-
-    logged: list[Tensor] = []
-    last_saved = spent
-    while spent < options.minutes * 60:
-        began = time.monotonic()
-        rate = rate_now(options.rate, step, spent, options.minutes)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * group["factor"]
+    for _ in run.steps(lambda: write_sheet(run.average, samples, options.run / "sheet.png", dtype)):
         photo = photographs.batch(options.batch, options.crop).to(device, memory_format=torch.channels_last)
         which = drawn[torch.randint(len(drawn), (options.batch,), device=device)]
         painting = painter(with_noise(photo), painter.codes[which], dtype).float()
@@ -180,21 +149,7 @@ def main() -> None:
         weights = parts.new_tensor(
             [options.content_weight, options.style_weight, options.tv_weight, options.lattice_weight]
         )
-        loss = (parts * weights).sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 5.0)
-        optimiser.step()
-        step += 1
-        follow(average, painter, kept_share(options.average, step))
-        spent += time.monotonic() - began
-        logged.append(parts.detach().cpu())
-        if step % LOGGED == 0:
-            write_log(options.run, step, spent, logged)
-        if spent - last_saved > 240:
-            save()
-            last_saved = spent
-    save()
+        run.descend((parts * weights).sum(), parts)
 
 
 if __name__ == "__main__":

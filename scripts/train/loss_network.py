@@ -14,12 +14,9 @@ the relative errors of the features and of their Gram matrices.
 from __future__ import annotations
 
 import argparse
-import copy
 import random
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +32,7 @@ from impasto.models import arbitrary, fitting
 from impasto.runtime.torch_executor import TorchOps, quick_dtype
 from perception import activations, gram
 from pictures import Photographs
-from runs import add_run_arguments, follow, kept_share, rate_now, write_checkpoint, write_log
+from runs import Run, add_run_arguments, read_checkpoint
 from style_crops import Paintings, recoloured
 from torch_arbitrary import TorchArbitrary
 
@@ -225,12 +222,11 @@ def main() -> None:
     paintings = Paintings(options.data, options.paintings, 4 * options.crop, chance)
     pictures = Pictures(photographs, paintings, options.crop, device)
     network = TorchLossNetwork().to(device)
-    checkpoint = options.run / "checkpoint.pt"
-    options.run.mkdir(parents=True, exist_ok=True)
-    saved: dict[str, Any] = {}
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True, map_location=device)
+    saved = read_checkpoint(options.run, device)
+    if saved:
         network.load_state_dict(saved["network"])
+        photographs.random.seed(options.seed + saved["step"])
+        chance.seed(options.seed + saved["step"])
     else:
         images = torch.cat([pictures.batch(4) for _ in range(max(1, CHOOSING // 12))])
         with torch.no_grad():
@@ -241,28 +237,10 @@ def main() -> None:
                 network.take(begun(options.vgg, images))
             network.take(maps(network, vgg, images))
     network = network.to(memory_format=torch.channels_last)
-    average = copy.deepcopy(network).requires_grad_(False)
-    optimiser = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
-    step, spent = 0, 0.0
-    if saved:
-        average.load_state_dict(saved["average"])
-        optimiser.load_state_dict(saved["optimiser"])
-        step, spent = saved["step"], saved["spent"]
-        torch.manual_seed(options.seed + step)
-        photographs.random.seed(options.seed + step)
-        chance.seed(options.seed + step)
+    groups = [{"params": list(network.parameters()), "rate": options.rate}]
+    run = Run(options, network, groups, saved, 1.0, LOGGED, warm_up=20)
 
-    def save() -> None:
-        state = {"network": network.state_dict(), "average": average.state_dict()}
-        state |= {"optimiser": optimiser.state_dict(), "step": step, "spent": spent}
-        write_checkpoint(checkpoint, state)
-
-    logged: list[Tensor] = []
-    last_saved = spent
-    while spent < options.minutes * 60:
-        began = time.monotonic()
-        for group in optimiser.param_groups:
-            group["lr"] = rate_now(options.rate, step, spent, options.minutes, warm_up=20)
+    for _ in run.steps():
         images = pictures.batch(options.each)
         with torch.no_grad():
             wanted = activations(vgg, images, LAYERS[-1])
@@ -273,23 +251,10 @@ def main() -> None:
         grams = torch.stack([relative(gram(x), gram(y)).mean() for x, y in pairs])
         # The last level's features are compared by themselves, too, where the content is.
         loss = apart.sum() + apart[-1] + GRAM_WEIGHT * grams.sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        follow(average, network, kept_share(options.average, step))
-        spent += time.monotonic() - began
-        logged.append(torch.cat([apart, grams]).detach().cpu())
-        if step % LOGGED == 0:
-            write_log(options.run, step, spent, logged)
-        if spent - last_saved > 240:
-            save()
-            last_saved = spent
-    save()
+        run.descend(loss, torch.cat([apart, grams]))
     if options.export:
-        licence = {"licence": "Apache-2.0, see CREDITS.md", "steps": str(step)}
-        save_file(average.exported(), options.export, licence)
+        licence = {"licence": "Apache-2.0, see CREDITS.md", "steps": str(run.step)}
+        save_file(run.average.exported(), options.export, licence)
         options.export.chmod(0o644)
 
 

@@ -34,9 +34,8 @@ from impasto.regions.segmenter import SIDE, forward
 from impasto.runtime.quantised import LARGEST, quantised
 from impasto.runtime.torch_executor import TorchOps
 from impasto.selector import CLASSES
+from pictures import EXAMPLES
 from runs import kept_share, rate_now, write_checkpoint
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 AVERAGED = 0.98
 """Share of the averaged weights that is kept at a step; they are what is exported."""
