@@ -135,7 +135,10 @@ def test_a_saved_style_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert found.picture is not None
     assert found.picture.shape == picture.shape
     saved.save("older", saved.SavedStyle("", "another painter", code, picture))
-    assert sources((StyleRef("older"),))[0].code is None
+    (older,) = sources((StyleRef("older"),))
+    assert older.code is None
+    assert older.note.startswith("“older” was kept for another version")
+    assert not found.note
     saved.remove("mine")
     assert saved.names() == ["older"]
     with pytest.raises(UsageError):
@@ -187,6 +190,12 @@ def test_the_command_line_paints_in_a_picture_and_saves_it_as_a_style(tmp_path: 
     assert by_name == by_file
     codes = [np.frombuffer(pixels, np.uint8).astype(float) for pixels in (first, by_name)]
     assert np.abs(codes[0] - codes[1]).mean() < 2  # the file holds the code in float16
+    kept = tmp_path / "styles/wall.style"
+    older = replace(saved.decode(kept.read_bytes(), "wall"), painter="another")
+    (tmp_path / "older.style").write_bytes(saved.encode(older))
+    command = ["stylize", PHOTO, "-o", tmp_path / "old.png", "--style", tmp_path / "older.style", "--json"]
+    (note,) = json.loads(impasto(*command, "--no-daemon"))["notes"]
+    assert note.startswith("“older.style” was kept for another version of the painter")
     impasto("styles", "--forget", "wall")
     assert "wall" not in [style["name"] for style in json.loads(impasto("styles", "--json"))]
 

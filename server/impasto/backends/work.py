@@ -90,7 +90,7 @@ def perform(job: Job, parcel: Parcel, progress: Progress, sketch: Sketch | None 
         "device": painting.device,
         "paint_seconds": round(painting.seconds, 4),
         "work_seconds": round(time.perf_counter() - began, 4),
-        "notes": list(notes),
+        "notes": [*notes, *(style.note for style in painting.styles if style.note)],
     }
     if job.regions:
         report["regions"] = [region.to_dict() for region in job.regions]

@@ -43,6 +43,7 @@ class StyleSource:
         weight: all weights of a look sum to 1.
         code: what it was trained or saved as, or None where only the picture is known.
         picture: (h, w, 3) float32, sRGB in 0..1, or None where only the code is known.
+        note: a sentence for the user where the style is not what was kept.
     """
 
     ref: str
@@ -50,6 +51,7 @@ class StyleSource:
     weight: float
     code: StyleCode | None
     picture: np.ndarray | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _source(ref: str, weight: float, attachments: Sequence[Attachment]) -> Style
         attached = attachments[int(number)]
         if attached.style is None:
             return StyleSource(ref, attached.name, weight, None, attached.pixels())
-        return _saved(ref, attached.style(), weight)
+        return _saved(ref, attached.name, attached.style(), weight)
     if names_file(ref):
         raise UnknownStyle(f"The style “{ref}” is a file that did not come along with the job.")
     check_known(ref)
@@ -114,7 +116,7 @@ def _source(ref: str, weight: float, attachments: Sequence[Attachment]) -> Style
         credit = gallery.styles()[index].credit
         code = StyleCode(gallery.load().fingerprint, gallery.load().codes[index])
         return StyleSource(ref, credit, weight, code, _reproduction(ref))
-    return _saved(ref, saved.load(ref), weight)
+    return _saved(ref, ref, saved.load(ref), weight)
 
 
 @lru_cache(maxsize=8)
@@ -122,7 +124,9 @@ def _reproduction(name: str) -> np.ndarray:
     return load(gallery.PAINTINGS / f"{name}.jpg").to_srgb()
 
 
-def _saved(ref: str, style: saved.SavedStyle, weight: float) -> StyleSource:
-    known = style.painter in (gallery.load().fingerprint, arbitrary.load().fingerprint)
-    code = StyleCode(style.painter, style.code) if known else None
-    return StyleSource(ref, style.credit, weight, code, style.picture)
+def _saved(ref: str, name: str, style: saved.SavedStyle, weight: float) -> StyleSource:
+    if style.painter in (gallery.load().fingerprint, arbitrary.load().fingerprint):
+        return StyleSource(ref, style.credit, weight, StyleCode(style.painter, style.code), style.picture)
+    note = f"“{name}” was kept for another version of the painter, so its picture is looked at anew"
+    note += ", and what was taught or blended is lost: teach or save it again."
+    return StyleSource(ref, style.credit, weight, None, style.picture, note)
