@@ -12,6 +12,7 @@ from impasto.engines import WRAP, Check, Progress
 from impasto.engines.options import Option, settled
 from impasto.engines.painter import MULTIPLE
 from impasto.engines.painters import ArbitraryPainter, GalleryPainter, Painter, white_noise
+from impasto.engines.warp import warp
 from impasto.errors import UsageError
 from impasto.job import Look
 from impasto.styles.sources import StyleCode, StyleSource
@@ -95,11 +96,14 @@ class GalleryEngine:
         painter: Painter = self.gallery if code.painter == self.gallery.fingerprint else self.arbitrary
         if mask is None and painter.strict:
             mask = np.ones((height, width), np.float32)
-        painted = painter.paint(
-            np.pad(picture, (*around, (0, 0)), "symmetric"),
-            np.pad(noise, around, "symmetric"),
-            code.values,
-            None if mask is None else np.pad(mask, around, "constant" if painter.strict else "symmetric"),
-            check,
-        )
+        picture = np.pad(picture, (*around, (0, 0)), "symmetric")
+        noise = np.pad(noise, around, "symmetric")
+        if mask is not None:
+            mask = np.pad(mask, around, "constant" if painter.strict else "symmetric")
+        if painter.strict or look.tile:  # what is bent would not meet itself at the edges of a texture
+            painted = painter.paint(picture, noise, code.values, mask, check)
+        else:
+            ground = warp(*picture.shape[:2], look.seed)
+            bent = None if mask is None else np.ascontiguousarray(ground.bent(mask)[..., 0])
+            painted = ground.straight(painter.paint(ground.bent(picture), noise, code.values, bent, check))
         return painted[above : above + height, left : left + width]
