@@ -18,8 +18,9 @@ from impasto.job import Look
 from impasto.styles.sources import StyleCode, StyleSource
 from impasto.values import Value
 
-MARGIN = 3 * MULTIPLE
-"""Pixels painted beyond each border and cut off, because strokes run straight out of the picture there."""
+MARGIN = 5 * MULTIPLE
+"""Pixels painted beyond each border and cut off: strokes run straight out of the picture there, and a warp
+brings some of them in."""
 
 
 class GalleryEngine:
@@ -103,7 +104,7 @@ class GalleryEngine:
         if painter.strict or look.tile:  # what is bent would not meet itself at the edges of a texture
             painted = painter.paint(picture, noise, code.values, mask, check)
         else:
-            ground = warp(*picture.shape[:2], look.seed)
+            ground = warp(picture.shape[0], picture.shape[1], look.seed)
             bent = None if mask is None else np.ascontiguousarray(ground.bent(mask)[..., 0])
             painted = ground.straight(painter.paint(ground.bent(picture), noise, code.values, bent, check))
         return painted[above : above + height, left : left + width]
