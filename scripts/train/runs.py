@@ -12,6 +12,9 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+CHECKPOINT = "checkpoint.pt"
+"""In the folder of a run."""
+
 SAVED_EVERY = 240
 """Seconds of training."""
 
@@ -42,7 +45,7 @@ def kept_share(most: float, step: int) -> float:
 def read_checkpoint(run: Path, device: str) -> dict[str, Any]:
     """What a run was at when it was saved last, or nothing; its folder is made."""
     run.mkdir(parents=True, exist_ok=True)
-    checkpoint = run / "checkpoint.pt"
+    checkpoint = run / CHECKPOINT
     return torch.load(checkpoint, weights_only=True, map_location=device) if checkpoint.exists() else {}
 
 
@@ -140,6 +143,6 @@ class Run(Generic[Network]):
     def save(self, show: Callable[[], None] | None) -> None:
         state = {"network": self.network.state_dict(), "average": self.average.state_dict()}
         state |= {"optimiser": self.optimiser.state_dict(), "step": self.step, "spent": self.spent}
-        write_checkpoint(self.options.run / "checkpoint.pt", state | self.about)
+        write_checkpoint(self.options.run / CHECKPOINT, state | self.about)
         if show:
             show()

@@ -35,7 +35,7 @@ from impasto.runtime.quantised import LARGEST, quantised
 from impasto.runtime.torch_executor import TorchOps
 from impasto.selector import CLASSES
 from pictures import EXAMPLES
-from runs import kept_share, rate_now, write_checkpoint
+from runs import CHECKPOINT, kept_share, rate_now, read_checkpoint, write_checkpoint
 
 AVERAGED = 0.98
 """Share of the averaged weights that is kept at a step; they are what is exported."""
@@ -81,7 +81,7 @@ def parsed() -> argparse.Namespace:
 def train(options: argparse.Namespace, teacher: Teacher) -> None:
     """See the module."""
     torch.manual_seed(options.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     start = {name: torch.from_numpy(x).to(device) for name, x in segmenters_weights(options.teacher).items()}
     groups = start.pop("groups")
     sizes = {name: size(name, start) for name in start}
@@ -89,10 +89,8 @@ def train(options: argparse.Namespace, teacher: Teacher) -> None:
     average = {name: tensor.clone() for name, tensor in start.items()}
     optimiser = torch.optim.Adam(moved.values(), options.rate, (0.9, 0.98))
     step, spent = 0, 0.0
-    options.run.mkdir(parents=True, exist_ok=True)
-    checkpoint = options.run / "checkpoint.pt"
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+    checkpoint = options.run / CHECKPOINT
+    if saved := read_checkpoint(options.run, device):
         with torch.no_grad():
             for name, tensor in moved.items():
                 tensor.copy_(saved["moved"][name])

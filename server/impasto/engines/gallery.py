@@ -18,10 +18,6 @@ from impasto.job import Look
 from impasto.styles.sources import StyleCode, StyleSource
 from impasto.values import Value
 
-MARGIN = 5 * MULTIPLE
-"""Pixels painted beyond each border and cut off: strokes run straight out of the picture there, and a warp
-brings some of them in."""
-
 
 class GalleryEngine:
     """Feed-forward painting, steered by style codes, whose weighted mean is a blend.
@@ -87,24 +83,24 @@ class GalleryEngine:
         beyond = WRAP if look.tile else 0
         noise = white_noise(height - 2 * beyond, width - 2 * beyond, look.seed)
         noise = np.pad(noise, beyond, "wrap")
-        # The middle of every picture lies at the same place of the network's grid.
-        above, left = MARGIN + -(height // 2) % MULTIPLE, MARGIN + -(width // 2) % MULTIPLE
-        below, right = (
-            MARGIN + -(before + side) % MULTIPLE for before, side in ((above, height), (left, width))
-        )
-        around = ((above, below), (left, right))
         code = self.mix(styles, check)
         painter: Painter = self.gallery if code.painter == self.gallery.fingerprint else self.arbitrary
+        # The middle of every picture lies at the same place of the network's grid.
+        above, left = (painter.margin + -(side // 2) % MULTIPLE for side in (height, width))
+        below, right = (
+            painter.margin + -(before + side) % MULTIPLE for before, side in ((above, height), (left, width))
+        )
+        around = ((above, below), (left, right))
         if mask is None and painter.strict:
             mask = np.ones((height, width), np.float32)
         picture = np.pad(picture, (*around, (0, 0)), "symmetric")
         noise = np.pad(noise, around, "symmetric")
         if mask is not None:
             mask = np.pad(mask, around, "constant" if painter.strict else "symmetric")
-        if painter.strict or look.tile:  # what is bent would not meet itself at the edges of a texture
-            painted = painter.paint(picture, noise, code.values, mask, check)
-        else:
+        if painter.bends and not look.tile:  # bent, a texture would not meet itself at its edges
             ground = warp(picture.shape[0], picture.shape[1], look.seed)
             bent = None if mask is None else np.ascontiguousarray(ground.bent(mask)[..., 0])
             painted = ground.straight(painter.paint(ground.bent(picture), noise, code.values, bent, check))
+        else:
+            painted = painter.paint(picture, noise, code.values, mask, check)
         return painted[above : above + height, left : left + width]

@@ -18,7 +18,7 @@ import numpy as np
 from impasto.engines import Check, arbitrary
 from impasto.engines import painter as gallery_painter
 from impasto.engines.fitting import Fitting
-from impasto.engines.painter import INPUTS, Shape
+from impasto.engines.painter import INPUTS, MULTIPLE, Shape
 from impasto.engines.strips import ArbitraryStrips, GalleryStrips
 from impasto.models import arbitrary as arbitrary_model
 from impasto.models import gallery
@@ -57,11 +57,16 @@ class Painter(Protocol):
         device: where it runs, for the user to read.
         strict: whether what lies beyond a picture's borders, which mirrors it, must not count in its
             statistics.
+        bends: whether pictures are bent for it, see `engines.warp`.
+        margin: pixels painted beyond each border and cut off, because strokes run straight out of the picture
+            there; with a warp more, for it brings some of them in.
     """
 
     fingerprint: str
     device: str
     strict: ClassVar[bool]
+    bends: ClassVar[bool]
+    margin: ClassVar[int]
 
     def paint(
         self, picture: np.ndarray, noise: np.ndarray, code: np.ndarray, mask: np.ndarray | None, check: Check
@@ -85,6 +90,8 @@ class GalleryPainter:
     """The network of `engines.painter`, with a trained code for each style of the gallery."""
 
     strict: ClassVar[bool] = False
+    bends: ClassVar[bool] = True
+    margin: ClassVar[int] = 5 * MULTIPLE
 
     def __init__(self, weights: Path = gallery.FILE) -> None:
         loaded = gallery.load(weights)
@@ -130,6 +137,8 @@ class ArbitraryPainter:
 
     LEVELS: ClassVar[tuple[int, ...]] = (arbitrary.DIVISOR,)
     strict: ClassVar[bool] = True
+    bends: ClassVar[bool] = False
+    margin: ClassVar[int] = 3 * MULTIPLE
 
     def __init__(self, weights: Path = arbitrary_model.FILE) -> None:
         loaded = arbitrary_model.load(weights)

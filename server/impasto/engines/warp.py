@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import pyvips
 
-from impasto.raster.sampling import image, pixels, resized
+from impasto.raster.sampling import image, pixels, resized, scaled
 
 PERIOD = 32
 """Pixels between the points that are moved at random; what lies between follows them smoothly."""
@@ -28,7 +28,6 @@ COARSE = 4
 
 STEPS = 8
 """In which it is found: each comes nearer by half or more."""
-
 
 REMEMBERED = 2_000_000
 """Pixels of pictures whose moves are remembered for the next of their size."""
@@ -72,12 +71,8 @@ class Warp:
 
 def _places(moves: np.ndarray, top: int, left: int, height: int, width: int) -> pyvips.Image:
     """From where each pixel of a picture is taken."""
-    linear = pyvips.Interpolate.new("bilinear")
-    offset = 0.5 - 0.5 / COARSE
-    moved = image(moves).affine(
-        [COARSE, 0, 0, COARSE], interpolate=linear, oarea=[left, top, width, height], idx=offset, idy=offset
-    )
-    return (pyvips.Image.xyz(width, height) + moved).cast("float")
+    full = scaled(image(moves), COARSE * moves.shape[1], COARSE * moves.shape[0], "linear")
+    return (pyvips.Image.xyz(width, height) + full.crop(left, top, width, height)).cast("float")
 
 
 def _inverse(moves: np.ndarray) -> np.ndarray:
